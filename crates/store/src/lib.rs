@@ -1,1 +1,58 @@
-//! placeholder
+//! The only SQL there is. [`Store`] reads; [`Tx`] writes, and exists only against a [`Permit`], so that a use case that
+//! forgot to decide does not compile; a change is committed together with its audit notes.
+//!
+//! [`Permit`]: sextant_core::access::Permit
+
+mod audit;
+mod db;
+mod developers;
+mod error;
+mod keys;
+mod people;
+mod ring;
+mod tenancy;
+mod tx;
+
+pub use audit::{AuditFilter, AuditPage};
+pub use db::Location;
+pub use developers::{StoredDeveloper, StoredVersion};
+pub use error::StoreError;
+pub use keys::{FormerSecret, KeyFilter, KeyOrder, KeyRecord, NewKey};
+pub use people::{SessionRecord, UserRecord};
+pub use ring::{ChangeKind, Changes, LeaseRow, RingRow, RingSnapshot, UsageDelta};
+pub use tenancy::{OrganizationRecord, ProjectRecord};
+pub use tx::Tx;
+
+use db::Db;
+use sextant_core::key::Seal;
+
+/// The open database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    db: Db,
+    seal: Seal,
+}
+
+impl Store {
+    /// Opens the database and brings it to this version's shape. `seal` is the master key's, for chain heads.
+    pub async fn open(location: &Location, seal: Seal) -> Result<Self, StoreError> {
+        Ok(Self { db: Db::open(location).await?, seal })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        db::ping(&self.db).await
+    }
+
+    /// Ends all connections; what is under way is finished first.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+
+    /// A fact about the installation itself, such as the master key's fingerprint.
+    pub async fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let found: Option<(String,)> =
+            self.db.optional("select value from installation where name = $1", db::args![name]).await?;
+        Ok(found.map(|(value,)| value))
+    }
+}

@@ -1,0 +1,196 @@
+//! Reading the audit log; entries are written where a change is committed.
+
+use crate::Store;
+use crate::db::{Value, args};
+use crate::error::StoreError;
+use sextant_core::audit::{Entry, Head};
+use sextant_core::time::Time;
+
+pub(crate) const INSERT: &str = "insert into audit_entries (chain, sequence, at, actor_type, actor_id, actor_name, event, \
+     kind, subject_id, subject_name, before, after, address, user_agent, request_id, previous_hash, hash) values";
+
+const COLUMNS: &str = "chain, sequence, at, actor_type, actor_id, actor_name, event, kind, subject_id, subject_name, \
+     before, after, address, user_agent, request_id, previous_hash, hash";
+
+pub(crate) fn values(entry: Entry) -> Vec<Value> {
+    args![
+        entry.chain,
+        entry.sequence,
+        entry.at.micros(),
+        entry.actor_type,
+        entry.actor_id,
+        entry.actor_name,
+        entry.event,
+        entry.kind,
+        entry.subject_id,
+        entry.subject_name,
+        entry.before,
+        entry.after,
+        entry.address,
+        entry.user_agent,
+        entry.request_id,
+        entry.previous_hash,
+        entry.hash,
+    ]
+}
+
+#[derive(sqlx::FromRow)]
+struct EntryRow {
+    chain: String,
+    sequence: i64,
+    at: i64,
+    actor_type: String,
+    actor_id: String,
+    actor_name: String,
+    event: String,
+    kind: String,
+    subject_id: String,
+    subject_name: String,
+    before: String,
+    after: String,
+    address: String,
+    user_agent: String,
+    request_id: String,
+    previous_hash: String,
+    hash: String,
+}
+
+impl From<EntryRow> for Entry {
+    fn from(row: EntryRow) -> Self {
+        Self {
+            chain: row.chain,
+            sequence: row.sequence,
+            at: Time::from_micros(row.at),
+            actor_type: row.actor_type,
+            actor_id: row.actor_id,
+            actor_name: row.actor_name,
+            event: row.event,
+            kind: row.kind,
+            subject_id: row.subject_id,
+            subject_name: row.subject_name,
+            before: row.before,
+            after: row.after,
+            address: row.address,
+            user_agent: row.user_agent,
+            request_id: row.request_id,
+            previous_hash: row.previous_hash,
+            hash: row.hash,
+        }
+    }
+}
+
+/// Which entries are wanted. Empty lists mean any.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// Chains that the caller may see.
+    pub chains: Vec<String>,
+    /// Names of actors (e-mail addresses of people, names of keys).
+    pub actors: Vec<String>,
+    /// Words of [`sextant_core::audit::Kind`].
+    pub kinds: Vec<&'static str>,
+    /// Words of [`sextant_core::audit::Event`].
+    pub events: Vec<&'static str>,
+    /// The id of one thing.
+    pub subject: Option<String>,
+    /// Not before.
+    pub from: Option<Time>,
+    /// Before.
+    pub to: Option<Time>,
+}
+
+/// One page of entries.
+#[derive(Debug)]
+pub struct AuditPage {
+    /// Newest first.
+    pub entries: Vec<Entry>,
+    /// How many there are in all.
+    pub total: i64,
+}
+
+impl AuditFilter {
+    /// The condition in SQL and its parameters; lists are written as so many parameters.
+    fn condition(&self) -> (String, Vec<Value>) {
+        let mut values: Vec<Value> = Vec::new();
+        let mut parts: Vec<String> = Vec::new();
+        let mut one_of = |column: &str, words: Vec<Value>, parts: &mut Vec<String>| {
+            if words.is_empty() {
+                return;
+            }
+            let places: Vec<String> = (0..words.len()).map(|at| format!("${}", values.len() + at + 1)).collect();
+            parts.push(format!("{column} in ({})", places.join(",")));
+            values.extend(words);
+        };
+        one_of("chain", self.chains.iter().map(Value::from).collect(), &mut parts);
+        one_of("lower(actor_name)", self.actors.iter().map(|name| name.to_lowercase().into()).collect(), &mut parts);
+        one_of("kind", self.kinds.iter().map(|word| Value::from(*word)).collect(), &mut parts);
+        one_of("event", self.events.iter().map(|word| Value::from(*word)).collect(), &mut parts);
+        one_of("subject_id", self.subject.iter().map(Value::from).collect(), &mut parts);
+        for (column, bound) in [("at >=", self.from), ("at <", self.to)] {
+            if let Some(bound) = bound {
+                values.push(bound.micros().into());
+                parts.push(format!("{column} ${}", values.len()));
+            }
+        }
+        if self.chains.is_empty() {
+            parts.push("1 = 0".to_owned());
+        }
+        (parts.join(" and "), values)
+    }
+}
+
+impl Store {
+    /// Entries that fit, newest first.
+    pub async fn audit_page(&self, filter: &AuditFilter, offset: i64, limit: i64) -> Result<AuditPage, StoreError> {
+        let (condition, values) = filter.condition();
+        let count: Vec<(i64,)> = self
+            .db
+            .all_of(format!("select count(*) from audit_entries where {condition}"), values.clone())
+            .await?;
+        let mut page_values = values;
+        page_values.push(limit.into());
+        page_values.push(offset.into());
+        let (limit_at, offset_at) = (page_values.len() - 1, page_values.len());
+        let rows: Vec<EntryRow> = self
+            .db
+            .all_of(
+                format!(
+                    "select {COLUMNS} from audit_entries where {condition}
+                     order by at desc, chain, sequence desc limit ${limit_at} offset ${offset_at}"
+                ),
+                page_values,
+            )
+            .await?;
+        Ok(AuditPage {
+            entries: rows.into_iter().map(Into::into).collect(),
+            total: count.first().map_or(0, |(count,)| *count),
+        })
+    }
+
+    /// The chains' heads.
+    pub async fn audit_heads(&self) -> Result<Vec<Head>, StoreError> {
+        let rows: Vec<(String, i64, String, String)> =
+            self.db.all("select chain, sequence, hash, seal from audit_heads order by chain", Vec::new()).await?;
+        Ok(rows.into_iter().map(|(chain, sequence, hash, seal)| Head { chain, sequence, hash, seal }).collect())
+    }
+
+    /// The chains that have entries, whether or not they have a head.
+    pub async fn audit_chains(&self) -> Result<Vec<String>, StoreError> {
+        let rows: Vec<(String,)> =
+            self.db.all("select distinct chain from audit_entries order by chain", Vec::new()).await?;
+        Ok(rows.into_iter().map(|(chain,)| chain).collect())
+    }
+
+    /// The entries of one chain after a number, in order, at most `limit`.
+    pub async fn audit_chain(&self, chain: &str, after: i64, limit: i64) -> Result<Vec<Entry>, StoreError> {
+        let rows: Vec<EntryRow> = self
+            .db
+            .all(
+                "select chain, sequence, at, actor_type, actor_id, actor_name, event, kind, subject_id, subject_name,
+                        before, after, address, user_agent, request_id, previous_hash, hash
+                 from audit_entries where chain = $1 and sequence > $2 order by sequence limit $3",
+                args![chain, after, limit],
+            )
+            .await?;
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+}

@@ -1,0 +1,522 @@
+//! The one file that knows there are two databases. Everything above writes one SQL text in the subset both share:
+//! `$1` parameters, BIGINT microseconds for time, TEXT for ids and JSON, BOOLEAN, `on conflict`, `returning`.
+//!
+//! SQLite has one writing connection (`begin immediate`, so a transaction never fails half-way for having read first)
+//! and several reading ones, in WAL mode with `synchronous = full`: what was acknowledged survives power loss.
+//! Connections belong to the runtime that opened the database, whichever runtime polls a query: listeners come and go.
+
+#![expect(clippy::disallowed_methods, reason = "this is the place that the lint sends everyone to")]
+
+use crate::error::StoreError;
+use sextant_core::redact::redact;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::pool::PoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteRow, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, Connection, FromRow, Postgres, Sqlite, Transaction};
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio_util::context::TokioContext;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Where the data is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server. The address may hold a password: it is not shown.
+    Postgres(PostgresUrl),
+}
+
+/// A `postgres://` address. Its `Debug` leaves the password out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresUrl(String);
+
+impl std::fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("postgres://…")
+    }
+}
+
+impl Location {
+    /// Reads `sqlite://PATH` or `postgres://…`.
+    pub fn parse(url: &str) -> Result<Self, String> {
+        if let Some(path) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
+            let path = path.split('?').next().unwrap_or_default();
+            if path.is_empty() || path == ":memory:" {
+                return Err("names no file; write sqlite://PATH".to_owned());
+            }
+            return Ok(Self::Sqlite(PathBuf::from(path)));
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            PgConnectOptions::from_str(url).map_err(|_| "is not a readable postgres:// address".to_owned())?;
+            return Ok(Self::Postgres(PostgresUrl(url.to_owned())));
+        }
+        Err("must be sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE".to_owned())
+    }
+
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(path) => Some(path),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    /// What to call it in messages.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Sqlite(path) => format!("SQLite file {}", path.display()),
+            Self::Postgres(_) => "PostgreSQL".to_owned(),
+        }
+    }
+}
+
+/// A value bound to a parameter. Text of key form loses its secret here, whatever came before.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    /// TEXT or null.
+    Text(Option<String>),
+    /// BIGINT or null.
+    Number(Option<i64>),
+    /// BOOLEAN.
+    Truth(bool),
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(Some(text.to_owned()))
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(Some(text))
+    }
+}
+
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        Self::Text(Some(text.clone()))
+    }
+}
+
+impl From<Option<String>> for Value {
+    fn from(text: Option<String>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Option<&str>> for Value {
+    fn from(text: Option<&str>) -> Self {
+        Self::Text(text.map(ToOwned::to_owned))
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Number(Some(number))
+    }
+}
+
+impl From<Option<i64>> for Value {
+    fn from(number: Option<i64>) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(truth: bool) -> Self {
+        Self::Truth(truth)
+    }
+}
+
+/// The parameters of a statement, in order.
+macro_rules! args {
+    ($($value:expr),* $(,)?) => { vec![$($crate::db::Value::from($value)),*] };
+}
+pub(crate) use args;
+
+/// A row that reads from both databases.
+pub(crate) trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static {}
+impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static {}
+
+type SqliteQuery<'q> = sqlx::query::Query<'q, Sqlite, <Sqlite as sqlx::Database>::Arguments>;
+type PostgresQuery<'q> = sqlx::query::Query<'q, Postgres, <Postgres as sqlx::Database>::Arguments>;
+
+macro_rules! bind_all {
+    ($query:expr, $values:expr) => {{
+        let mut query = $query;
+        for value in $values {
+            query = match value {
+                Value::Text(Some(text)) => match redact(&text) {
+                    Cow::Borrowed(_) => query.bind(Some(text)),
+                    Cow::Owned(clean) => query.bind(Some(clean)),
+                },
+                Value::Text(None) => query.bind(None::<String>),
+                Value::Number(number) => query.bind(number),
+                Value::Truth(truth) => query.bind(truth),
+            };
+        }
+        query
+    }};
+}
+
+fn sqlite_query<'q>(sql: Cow<'static, str>, values: Vec<Value>) -> SqliteQuery<'q> {
+    let query = match sql {
+        Cow::Borrowed(sql) => sqlx::query(sql),
+        Cow::Owned(sql) => sqlx::query(AssertSqlSafe(sql)).persistent(false),
+    };
+    bind_all!(query, values)
+}
+
+fn postgres_query<'q>(sql: Cow<'static, str>, values: Vec<Value>) -> PostgresQuery<'q> {
+    let query = match sql {
+        Cow::Borrowed(sql) => sqlx::query(sql),
+        Cow::Owned(sql) => sqlx::query(AssertSqlSafe(sql)).persistent(false),
+    };
+    bind_all!(query, values)
+}
+
+#[derive(Clone, Debug)]
+enum Pools {
+    Sqlite { read: SqlitePool, write: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// The open database: reading, and beginning transactions.
+#[derive(Clone, Debug)]
+pub(crate) struct Db {
+    pools: Pools,
+    runtime: Handle,
+}
+
+impl Db {
+    /// Opens the database, makes it if it is a file that is not there, and brings it to this version's shape.
+    /// The calling runtime must outlive every use.
+    pub(crate) async fn open(location: &Location) -> Result<Self, StoreError> {
+        let pools = match location {
+            Location::Sqlite(path) => open_sqlite(path).await?,
+            Location::Postgres(url) => open_postgres(&url.0).await?,
+        };
+        let db = Self { pools, runtime: Handle::current() };
+        db.migrate().await?;
+        Ok(db)
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        let done = match &self.pools {
+            Pools::Sqlite { write, .. } => sqlite_migrations().run(write).await,
+            Pools::Postgres(pool) => MIGRATIONS.run(pool).await,
+        };
+        done.map_err(|error| match error {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooOld(..) => StoreError::Newer,
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+            other => StoreError::Broken(other.to_string()),
+        })
+    }
+
+    /// Closes all connections.
+    pub(crate) async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// All rows of a query.
+    pub(crate) async fn all<T: Row>(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<T>, StoreError> {
+        self.fetch(Cow::Borrowed(sql), values).await
+    }
+
+    /// All rows of a query whose text was put together from constant parts.
+    pub(crate) async fn all_of<T: Row>(&self, sql: String, values: Vec<Value>) -> Result<Vec<T>, StoreError> {
+        self.fetch(Cow::Owned(sql), values).await
+    }
+
+    async fn fetch<T: Row>(&self, sql: Cow<'static, str>, values: Vec<Value>) -> Result<Vec<T>, StoreError> {
+        let rows = async move {
+            let read: Result<Vec<T>, sqlx::Error> = match &self.pools {
+                Pools::Sqlite { read, .. } => {
+                    let rows = sqlite_query(sql, values).fetch_all(read).await?;
+                    rows.iter().map(T::from_row).collect()
+                }
+                Pools::Postgres(pool) => {
+                    let rows = postgres_query(sql, values).fetch_all(pool).await?;
+                    rows.iter().map(T::from_row).collect()
+                }
+            };
+            read
+        };
+        Ok(self.here(rows).await?)
+    }
+
+    /// The first row, if there is one.
+    pub(crate) async fn optional<T: Row>(&self, sql: &'static str, values: Vec<Value>) -> Result<Option<T>, StoreError> {
+        Ok(self.all(sql, values).await?.into_iter().next())
+    }
+
+    /// Begins a transaction that may write.
+    pub(crate) async fn begin(&self) -> Result<Transactional, StoreError> {
+        self.start(true).await
+    }
+
+    /// Begins a transaction that sees one moment and writes nothing.
+    pub(crate) async fn snapshot(&self) -> Result<Transactional, StoreError> {
+        self.start(false).await
+    }
+
+    async fn start(&self, writing: bool) -> Result<Transactional, StoreError> {
+        let begun = async {
+            Ok::<_, sqlx::Error>(match (&self.pools, writing) {
+                (Pools::Sqlite { write, .. }, true) => Live::Sqlite(write.begin_with("begin immediate").await?),
+                (Pools::Sqlite { read, .. }, false) => Live::Sqlite(read.begin().await?),
+                (Pools::Postgres(pool), true) => Live::Postgres(pool.begin().await?),
+                (Pools::Postgres(pool), false) => {
+                    Live::Postgres(pool.begin_with("begin isolation level repeatable read read only").await?)
+                }
+            })
+        };
+        let live = self.here(begun).await?;
+        Ok(Transactional { live: Some(live), runtime: self.runtime.clone() })
+    }
+
+    async fn here<F: Future>(&self, future: F) -> F::Output {
+        TokioContext::new(future, self.runtime.clone()).await
+    }
+}
+
+async fn open_sqlite(path: &Path) -> Result<Pools, StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .optimize_on_close(true, None);
+    let write = PoolOptions::<Sqlite>::new()
+        .max_connections(1)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options.clone())
+        .await?;
+    let read = PoolOptions::<Sqlite>::new()
+        .max_connections(4)
+        .min_connections(0)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_lazy_with(options.read_only(true).create_if_missing(false));
+    Ok(Pools::Sqlite { read, write })
+}
+
+async fn open_postgres(url: &str) -> Result<Pools, StoreError> {
+    let options = PgConnectOptions::from_str(url)?.application_name("sextant");
+    let pool = PoolOptions::<Postgres>::new()
+        .max_connections(12)
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_with(options)
+        .await?;
+    Ok(Pools::Postgres(pool))
+}
+
+/// The same migrations without the collation that SQLite has by default and does not know by this name.
+fn sqlite_migrations() -> Migrator {
+    let migrations = MIGRATIONS
+        .iter()
+        .map(|migration| {
+            let mut plain = migration.clone();
+            let text = migration.sql.as_str().replace(" collate \"C\"", "");
+            plain.sql = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(text));
+            plain
+        })
+        .collect::<Vec<_>>();
+    Migrator { migrations: Cow::Owned(migrations), ..Migrator::DEFAULT }
+}
+
+enum Live {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// A transaction under way; dropping it undoes it.
+pub(crate) struct Transactional {
+    live: Option<Live>,
+    runtime: Handle,
+}
+
+impl Drop for Transactional {
+    fn drop(&mut self) {
+        let _inside = self.runtime.enter();
+        self.live = None;
+    }
+}
+
+impl Transactional {
+    fn live(&mut self) -> &mut Live {
+        self.live.as_mut().unwrap_or_else(|| unreachable!("a transaction is used up only by its end"))
+    }
+
+    /// All rows of a query.
+    pub(crate) async fn all<T: Row>(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<T>, StoreError> {
+        self.fetch(Cow::Borrowed(sql), values).await
+    }
+
+    async fn fetch<T: Row>(&mut self, sql: Cow<'static, str>, values: Vec<Value>) -> Result<Vec<T>, StoreError> {
+        let runtime = self.runtime.clone();
+        let live = self.live();
+        let rows = async move {
+            let read: Result<Vec<T>, sqlx::Error> = match live {
+                Live::Sqlite(transaction) => {
+                    let rows = sqlite_query(sql, values).fetch_all(&mut **transaction).await?;
+                    rows.iter().map(T::from_row).collect()
+                }
+                Live::Postgres(transaction) => {
+                    let rows = postgres_query(sql, values).fetch_all(&mut **transaction).await?;
+                    rows.iter().map(T::from_row).collect()
+                }
+            };
+            read
+        };
+        Ok(TokioContext::new(rows, runtime).await?)
+    }
+
+    /// The first row, if there is one.
+    pub(crate) async fn optional<T: Row>(
+        &mut self,
+        sql: &'static str,
+        values: Vec<Value>,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.all(sql, values).await?.into_iter().next())
+    }
+
+    /// The only row.
+    pub(crate) async fn one<T: Row>(&mut self, sql: &'static str, values: Vec<Value>) -> Result<T, StoreError> {
+        self.optional(sql, values).await?.ok_or_else(|| StoreError::Broken(format!("no row: {sql}")))
+    }
+
+    /// Runs a statement; the number of rows it touched.
+    pub(crate) async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64, StoreError> {
+        self.run(Cow::Borrowed(sql), values).await
+    }
+
+    async fn run(&mut self, sql: Cow<'static, str>, values: Vec<Value>) -> Result<u64, StoreError> {
+        let runtime = self.runtime.clone();
+        let live = self.live();
+        let done = async move {
+            Ok::<_, sqlx::Error>(match live {
+                Live::Sqlite(transaction) => {
+                    sqlite_query(sql, values).execute(&mut **transaction).await?.rows_affected()
+                }
+                Live::Postgres(transaction) => {
+                    postgres_query(sql, values).execute(&mut **transaction).await?.rows_affected()
+                }
+            })
+        };
+        Ok(TokioContext::new(done, runtime).await?)
+    }
+
+    /// Inserts many rows in few statements: `head` up to and with `values`, `tail` after the rows. On SQLite numbered
+    /// parameters cost quadratically in long statements, so they are bare there.
+    pub(crate) async fn insert_many(
+        &mut self,
+        head: &'static str,
+        rows: Vec<Vec<Value>>,
+        tail: &'static str,
+    ) -> Result<(), StoreError> {
+        let Some(width) = rows.first().map(Vec::len) else { return Ok(()) };
+        let at_once = (30_000 / width.max(1)).clamp(1, 500);
+        let mut rows = rows.into_iter().peekable();
+        while rows.peek().is_some() {
+            let chunk: Vec<Vec<Value>> = rows.by_ref().take(at_once).collect();
+            let sql = format!("{head} {} {tail}", self.rows_of_places(chunk.len(), width));
+            self.run(Cow::Owned(sql), chunk.into_iter().flatten().collect()).await?;
+        }
+        Ok(())
+    }
+
+    /// Rows whose column is one of many ids: `head` up to and with `in`, then the list. `first` are the parameters
+    /// that `head` itself has, which must come first.
+    pub(crate) async fn all_in<T: Row>(
+        &mut self,
+        head: &'static str,
+        first: Vec<Value>,
+        ids: Vec<Value>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut found = Vec::new();
+        for chunk in ids.chunks(500) {
+            let (sql, values) = in_list(head, &first, chunk);
+            found.extend(self.fetch(Cow::Owned(sql), values).await?);
+        }
+        Ok(found)
+    }
+
+    /// A statement over rows whose column is one of many ids; see [`Transactional::all_in`].
+    pub(crate) async fn execute_in(
+        &mut self,
+        head: &'static str,
+        first: Vec<Value>,
+        ids: Vec<Value>,
+    ) -> Result<u64, StoreError> {
+        let mut touched = 0;
+        for chunk in ids.chunks(500) {
+            let (sql, values) = in_list(head, &first, chunk);
+            touched += self.run(Cow::Owned(sql), values).await?;
+        }
+        Ok(touched)
+    }
+
+    fn rows_of_places(&self, rows: usize, width: usize) -> String {
+        let numbered = matches!(self.live, Some(Live::Postgres(_)));
+        let mut text = String::with_capacity(rows * width * 6);
+        for row in 0..rows {
+            text.push_str(if row == 0 { "(" } else { ", (" });
+            for column in 0..width {
+                if column > 0 {
+                    text.push(',');
+                }
+                if numbered {
+                    text.push_str(&format!("${}", row * width + column + 1));
+                } else {
+                    text.push('?');
+                }
+            }
+            text.push(')');
+        }
+        text
+    }
+
+    /// Makes the changes last.
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        let runtime = self.runtime.clone();
+        let Some(live) = self.live.take() else { return Ok(()) };
+        let done = async move {
+            match live {
+                Live::Sqlite(transaction) => transaction.commit().await,
+                Live::Postgres(transaction) => transaction.commit().await,
+            }
+        };
+        Ok(TokioContext::new(done, runtime).await?)
+    }
+}
+
+fn in_list(head: &'static str, first: &[Value], ids: &[Value]) -> (String, Vec<Value>) {
+    let places: Vec<String> = (0..ids.len()).map(|at| format!("${}", first.len() + at + 1)).collect();
+    (format!("{head} ({})", places.join(",")), first.iter().chain(ids).cloned().collect())
+}
+
+/// Whether a database answers at all: for `/readyz` and `doctor`.
+pub(crate) async fn ping(db: &Db) -> Result<(), StoreError> {
+    let answer = async {
+        match &db.pools {
+            Pools::Sqlite { read, .. } => read.acquire().await?.ping().await,
+            Pools::Postgres(pool) => pool.acquire().await?.ping().await,
+        }
+    };
+    Ok(db.here(answer).await?)
+}

@@ -1,0 +1,165 @@
+//! Transactions that change something: begun with a permit, ended with audit notes.
+
+use crate::Store;
+use crate::db::{Transactional, args};
+use crate::error::StoreError;
+use sextant_core::access::{Actor, Housekeeping, Permit, Scope};
+use sextant_core::audit::{ACCOUNT_CHAIN, Entry, GENESIS, Note};
+use sextant_core::key::Seal;
+use sextant_core::time::Time;
+
+/// A change under way. Which methods it has depends on the action `A` that was permitted. Dropping it undoes it.
+pub struct Tx<A> {
+    pub(crate) inner: Transactional,
+    permit: Permit<A>,
+    seal: Seal,
+    now: Time,
+    change: Option<i64>,
+}
+
+impl Store {
+    /// Begins a change that `permit` allows, at `now`.
+    pub async fn begin<A>(&self, permit: Permit<A>, now: Time) -> Result<Tx<A>, StoreError> {
+        Ok(Tx { inner: self.db.begin().await?, permit, seal: self.seal.clone(), now, change: None })
+    }
+}
+
+impl<A> Tx<A> {
+    /// The permit that this change rests on.
+    pub const fn permit(&self) -> &Permit<A> {
+        &self.permit
+    }
+
+    /// When the change is made.
+    pub const fn now(&self) -> Time {
+        self.now
+    }
+
+    /// This change's number: one for each transaction, in the order of their commits, since whoever asks first
+    /// holds the counter's row until the end.
+    pub async fn change_number(&mut self) -> Result<i64, StoreError> {
+        if let Some(number) = self.change {
+            return Ok(number);
+        }
+        let (number,): (i64,) = self
+            .inner
+            .one("update change_counter set number = number + 1 where id = 1 returning number", Vec::new())
+            .await?;
+        self.change = Some(number);
+        Ok(number)
+    }
+
+    /// Announces a change to the processes that keep such things in memory.
+    pub(crate) async fn announce(&mut self, kind: &'static str, subject: &str) -> Result<i64, StoreError> {
+        let number = self.change_number().await?;
+        self.inner
+            .execute(
+                "insert into changes (number, kind, subject_id, at) values ($1, $2, $3, $4) on conflict do nothing",
+                args![number, kind, subject, self.now.micros()],
+            )
+            .await?;
+        Ok(number)
+    }
+
+    /// Ends the change: its notes join the chain of the permit's scope in the same transaction. Answers the change
+    /// number, if one was drawn.
+    pub async fn commit(mut self, notes: Vec<Note>) -> Result<Option<i64>, StoreError> {
+        if !notes.is_empty() {
+            self.append(notes).await?;
+        }
+        let number = self.change;
+        self.inner.commit().await?;
+        Ok(number)
+    }
+
+    async fn append(&mut self, notes: Vec<Note>) -> Result<(), StoreError> {
+        let chain = match self.permit.scope() {
+            Scope::Account => ACCOUNT_CHAIN.to_owned(),
+            Scope::Project(project) => project.id.to_string(),
+        };
+        self.inner
+            .execute(
+                "insert into audit_heads (chain, sequence, hash, seal) values ($1, 0, $2, '') on conflict do nothing",
+                args![&chain, GENESIS],
+            )
+            .await?;
+        // The update takes the head's row, so that entries of one chain are written one after another.
+        let (mut sequence, mut hash): (i64, String) = self
+            .inner
+            .one("update audit_heads set seal = '' where chain = $1 returning sequence, hash", args![&chain])
+            .await?;
+        let (actor_type, actor_id, actor_name) = self.actor().await?;
+        let origin = self.permit.origin().clone();
+        let mut rows = Vec::with_capacity(notes.len());
+        for note in notes {
+            sequence += 1;
+            let mut entry = Entry {
+                chain: chain.clone(),
+                sequence,
+                at: self.now,
+                actor_type: actor_type.to_owned(),
+                actor_id: actor_id.clone(),
+                actor_name: clean(&actor_name),
+                event: note.event.name().to_owned(),
+                kind: note.kind.name().to_owned(),
+                subject_id: clean(&note.subject_id),
+                subject_name: clean(&note.subject_name),
+                before: note.before.map_or_else(String::new, |value| clean(&value.to_string())),
+                after: note.after.map_or_else(String::new, |value| clean(&value.to_string())),
+                address: origin.address.map_or_else(String::new, |address| address.to_string()),
+                user_agent: clean(origin.user_agent.as_deref().unwrap_or_default()),
+                request_id: origin.request_id.clone(),
+                previous_hash: hash,
+                hash: String::new(),
+            };
+            entry.hash = entry.link();
+            hash = entry.hash.clone();
+            rows.push(crate::audit::values(entry));
+        }
+        self.inner.insert_many(crate::audit::INSERT, rows, "").await?;
+        let seal = self.seal.over(&chain, sequence, &hash);
+        self.inner
+            .execute(
+                "update audit_heads set sequence = $2, hash = $3, seal = $4 where chain = $1",
+                args![&chain, sequence, hash, seal],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn actor(&mut self) -> Result<(&'static str, String, String), StoreError> {
+        Ok(match self.permit.actor().clone() {
+            Actor::User { id, email } => ("USER", id.to_string(), email),
+            Actor::ApiKey(id) => {
+                let name: Option<(String,)> =
+                    self.inner.optional("select name from api_keys where id = $1", args![id.as_str()]).await?;
+                ("API_KEY", id.to_string(), name.map_or_else(String::new, |(name,)| name))
+            }
+            Actor::System(reason) => ("SYSTEM", "system".to_owned(), reason.to_owned()),
+        })
+    }
+
+    /// The name that stored records show for whoever makes this change: type, id, name.
+    pub(crate) async fn author(&mut self) -> Result<(&'static str, String, String), StoreError> {
+        self.actor().await
+    }
+}
+
+impl Tx<Housekeeping> {
+    /// Remembers a fact about the installation.
+    pub async fn set_fact(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
+        self.inner
+            .execute(
+                "insert into installation (name, value) values ($1, $2)
+                 on conflict (name) do update set value = excluded.value",
+                args![name, value],
+            )
+            .await?;
+        Ok(())
+    }
+}
+
+/// Takes the secret out of text of key form before it is hashed into the chain: what is stored must be what was hashed.
+fn clean(text: &str) -> String {
+    sextant_core::redact::redact(text).into_owned()
+}

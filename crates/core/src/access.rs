@@ -238,6 +238,13 @@ impl<A> Permit<A> {
 #[derive(Debug)]
 pub struct Housekeeping;
 
+impl Permit<Housekeeping> {
+    /// For writing down what a caller was refused: it is theirs, though they were permitted nothing.
+    pub fn noting(actor: Actor, origin: Origin, scope: Scope) -> Self {
+        Self { actor, origin, scope, action: PhantomData }
+    }
+}
+
 /// What a person does to their own session or password, and the very first set-up.
 #[derive(Debug)]
 pub struct OwnSession;

@@ -1,1 +1,242 @@
-//! placeholder
+//! Use cases. Each reads like four beats: *parse* (input to core types), *permit* (one decision), *transact* (change and
+//! audit notes in one transaction), *publish* (the key ring and other processes). No HTTP, no SQL.
+
+mod audit;
+mod developers;
+mod error;
+mod install;
+pub mod jobs;
+mod keys;
+mod metrics;
+mod notices;
+mod passwords;
+mod people;
+mod ring;
+mod sessions;
+mod tenancy;
+mod throttle;
+mod usage;
+mod verify;
+
+pub use audit::{AuditQuery, ChainReport};
+pub use developers::{DeveloperQuery, DeveloperPage, Directory, Preview, Upserted};
+pub use error::Failure;
+pub use install::{FirstAdmin, Installation};
+pub use keys::{CreateKey, Idempotency, KeyList, KeyQuery, KeyView, Minted, PatchKey, RotateKey};
+pub use metrics::Metrics;
+pub use people::{BindingInput, CreateUser, PatchUser, UserView};
+pub use ring::{Entry, LEASE, Ring};
+pub use sessions::{SignedIn, Who};
+pub use tenancy::{OrganizationView, ProjectView};
+pub use verify::{Admission, Moment};
+
+use notices::Notices;
+use passwords::Passwords;
+use ring::{Fence, Follower};
+use sextant_core::access::{Actor, Caller, Origin, Project, Scope};
+use sextant_core::code::Code;
+use sextant_core::id::{Identifier, KeyId};
+use sextant_core::key::{ApiKey, KeyMac, MasterKey, PepperId};
+use sextant_core::source::{Clock, Entropy};
+use sextant_core::time::Time;
+use sextant_store::Store;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use throttle::Throttle;
+use usage::Usage;
+use verify::Peppers;
+
+/// What the wiring gives.
+#[derive(Clone)]
+pub struct Sources {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The installation's master key.
+    pub master: MasterKey,
+}
+
+/// Everything a request can ask for.
+pub struct Sextant {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    peppers: Peppers,
+    nobody: KeyMac,
+    ring: Arc<Ring>,
+    follower: Follower,
+    fence: Fence,
+    serves: bool,
+    usage: Usage,
+    notices: Notices,
+    passwords: Passwords,
+    throttle: Throttle,
+    directory: developers::DirectoryCache,
+    /// Counters for `/metrics`.
+    pub metrics: Metrics,
+}
+
+/// Whether a change gives power or takes it away: taking waits for everyone, giving not for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Publish {
+    Taking,
+    Giving,
+}
+
+/// How long giving power waits for other processes.
+const GIVING_PATIENCE: Duration = Duration::from_secs(2);
+
+impl Sextant {
+    /// Puts it together. `serves`: this process answers requests and will hold a lease ([`Sextant::start`]).
+    pub fn new(store: Store, sources: &Sources, serves: bool) -> Arc<Self> {
+        let ring = Arc::new(Ring::default());
+        let lease = serves.then(|| sextant_core::id::UserId::draw(&*sources.entropy).to_string());
+        Arc::new(Self {
+            follower: Follower::new(store.clone(), ring.clone()),
+            fence: Fence::new(store.clone(), ring.clone(), sources.clock.clone(), lease),
+            directory: developers::DirectoryCache::default(),
+            peppers: Peppers(vec![sources.master.pepper(PepperId(1))]),
+            nobody: verify::nobody(),
+            clock: sources.clock.clone(),
+            entropy: sources.entropy.clone(),
+            usage: Usage::default(),
+            notices: Notices::default(),
+            passwords: Passwords::default(),
+            throttle: Throttle::default(),
+            metrics: Metrics::default(),
+            ring,
+            serves,
+            store,
+        })
+    }
+
+    /// The moment, read once for a request.
+    pub fn moment(&self) -> Moment {
+        Moment { now: self.clock.now(), monotonic: self.clock.monotonic() }
+    }
+
+    /// The time of day.
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// Randomness, for request ids.
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
+    }
+
+    /// How many keys are in memory.
+    pub fn key_count(&self) -> usize {
+        self.ring.len()
+    }
+
+    /// Whether requests can be answered: the database is there and the key ring current.
+    pub async fn ready(&self) -> Result<(), Failure> {
+        self.store.ping().await?;
+        if self.ring.is_trusted(self.clock.monotonic()) {
+            Ok(())
+        } else {
+            Err(Failure::unavailable("the key ring is not current"))
+        }
+    }
+
+    /// Whether the key ring is current: a question to memory only.
+    pub fn is_trusted(&self) -> bool {
+        self.ring.is_trusted(self.clock.monotonic())
+    }
+
+    /// A caller with a shell on this machine.
+    pub fn shell(&self, origin: Origin) -> Caller {
+        Caller {
+            actor: Actor::System("command line"),
+            authority: sextant_core::access::Authority::System,
+            origin,
+        }
+    }
+
+    /// The project with these identifiers; [`Code::NotFound`] if there is none. Whoever names a project of which they
+    /// have nothing learns that from the permit.
+    pub async fn project(&self, organization: &str, project: &str) -> Result<Arc<Project>, Failure> {
+        let wanted = |candidate: &Project| {
+            candidate.organization.as_str() == organization && candidate.identifier.as_str() == project
+        };
+        if self.serves {
+            if let Some(found) = self.ring.projects().into_iter().find(|candidate| wanted(candidate)) {
+                return Ok(found);
+            }
+        } else {
+            let all = self.store.projects().await?;
+            if let Some(found) = all.into_iter().find(|candidate| wanted(&candidate.project)) {
+                return Ok(Arc::new(found.project));
+            }
+        }
+        let shown = Identifier::parse(project).map_or_else(|| "project".to_owned(), |id| format!("project `{id}`"));
+        Err(Failure::not_found(&shown))
+    }
+
+    /// Makes a committed change count: here at once, everywhere before the answer.
+    async fn publish(&self, number: Option<i64>, how: Publish, gone: &[KeyId]) -> Result<(), Failure> {
+        let Some(number) = number else { return Ok(()) };
+        let began = self.clock.monotonic();
+        if self.serves {
+            for id in gone {
+                self.ring.bury(*id, number);
+            }
+            if let Err(error) = self.follower.catch_up(number).await {
+                // The change stands in the database, and this process does not know it: it must not be believed.
+                self.ring.trust_until(Duration::ZERO);
+                return Err(error.into());
+            }
+        }
+        let patience = (how == Publish::Giving).then_some(GIVING_PATIENCE);
+        let everywhere = self.fence.wait(number, patience).await?;
+        if !everywhere {
+            tracing::warn!(number, "not every server has applied the change yet");
+        }
+        self.metrics.fence(self.clock.monotonic().saturating_sub(began));
+        Ok(())
+    }
+
+    /// Notes that an authenticated caller was refused.
+    pub fn note_denied(&self, caller: &Caller, code: Code, route: &str) {
+        let project = match &caller.authority {
+            sextant_core::access::Authority::Key { project, .. } => Some(project),
+            _ => None,
+        };
+        self.notices.denied(&caller.actor, code, route, project, &caller.origin);
+    }
+
+    /// Notes keys in text that people or programs sent; live ones are marked exposed.
+    pub fn note_exposed(&self, keys: &[ApiKey], place: &str, address: Option<IpAddr>) {
+        let now = self.clock.now();
+        for key in keys {
+            if self.is_live(key, now)
+                && let Some(entry) = self.ring.get(key.id())
+            {
+                self.notices.exposed(&entry, place, address);
+            }
+        }
+    }
+
+    /// The caller behind an admitted key.
+    pub fn key_caller(&self, admission: &Admission, origin: Origin) -> Caller {
+        let mut power = admission.entry.power();
+        power.permissions = admission.permissions;
+        Caller {
+            actor: Actor::ApiKey(admission.entry.id),
+            authority: sextant_core::access::Authority::Key { power, project: admission.entry.project.clone() },
+            origin,
+        }
+    }
+
+    /// Ends all database connections.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+}
+
+fn project_scope(project: &Arc<Project>) -> Scope {
+    Scope::Project(project.clone())
+}

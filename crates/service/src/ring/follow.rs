@@ -1,0 +1,98 @@
+//! Following the change number: what was committed, by whomever, comes into the ring in the order of its commits.
+
+use super::{Entry, Ring};
+use sextant_core::id::KeyId;
+use sextant_store::{ChangeKind, Changes, Store, StoreError};
+use std::collections::HashSet;
+use std::sync::Arc;
+use tokio::sync::{Mutex, watch};
+
+/// Brings the ring up to what the database says.
+#[derive(Debug)]
+pub struct Follower {
+    store: Store,
+    ring: Arc<Ring>,
+    /// One catch-up at a time: what it reads and what it writes belong together.
+    turn: Mutex<()>,
+    /// Raised when the developer records changed.
+    developers: watch::Sender<i64>,
+}
+
+impl Follower {
+    pub(crate) fn new(store: Store, ring: Arc<Ring>) -> Self {
+        Self { store, ring, turn: Mutex::default(), developers: watch::Sender::new(0) }
+    }
+
+    /// Tells when the developer records have changed: the number of the change.
+    pub fn developers(&self) -> watch::Receiver<i64> {
+        self.developers.subscribe()
+    }
+
+    /// Loads everything.
+    pub async fn load(&self) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        self.reload().await
+    }
+
+    async fn reload(&self) -> Result<(), StoreError> {
+        let ring = &self.ring;
+        let was_empty = ring.is_empty();
+        let mut seen: HashSet<KeyId> = HashSet::new();
+        let snapshot = self
+            .store
+            .ring_snapshot(|row| {
+                if !was_empty {
+                    seen.insert(row.id);
+                }
+                ring.put(Entry::from(row));
+            })
+            .await?;
+        if was_empty {
+            ring.reserve_exactly();
+        } else {
+            ring.retain(|entry| seen.contains(&entry.id) || entry.change > snapshot.number);
+        }
+        ring.set_projects(snapshot.projects);
+        ring.advance(snapshot.number);
+        self.developers.send_replace(snapshot.number);
+        Ok(())
+    }
+
+    /// Applies what was committed up to now, at least up to `number`. Answers whether anything was new.
+    pub async fn catch_up(&self, number: i64) -> Result<bool, StoreError> {
+        let _turn = self.turn.lock().await;
+        if self.ring.applied() >= number {
+            return Ok(false);
+        }
+        match self.store.changes_since(self.ring.applied()).await? {
+            Changes::Behind => self.reload().await?,
+            Changes::Known { number, keys, gone, kinds, projects } => {
+                for id in gone {
+                    self.ring.bury(id, number);
+                }
+                for row in keys {
+                    self.ring.put(Entry::from(row));
+                }
+                if let Some(projects) = projects {
+                    self.ring.set_projects(projects);
+                }
+                self.ring.advance(number);
+                if kinds.contains(&ChangeKind::Developers) {
+                    self.developers.send_replace(number);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Looks whether anything was committed, and applies it.
+    pub async fn poll(&self) -> Result<bool, StoreError> {
+        let number = self.store.change_number().await?;
+        if number < self.ring.applied() {
+            // The database went back: a copy was put in its place under a running server.
+            let _turn = self.turn.lock().await;
+            return Err(StoreError::Unavailable("the database is older than what this server has seen".to_owned()));
+        }
+        self.catch_up(number).await
+    }
+}

@@ -1,0 +1,149 @@
+//! The key ring: every key in memory, so that verification touches no database.
+//!
+//! It is loaded in one snapshot and then follows the change number. An entry carries the number of its last change and
+//! is never replaced by an older one; a deletion leaves a tombstone, and nothing fills over a tombstone. The ring vouches
+//! for itself only while its lease is good ([`Ring::trust_until`]); after that every question is answered with "cannot
+//! tell", never with yes.
+
+mod entry;
+mod follow;
+mod lease;
+
+pub use entry::{Entry, Former};
+pub use follow::Follower;
+pub use lease::{Fence, LEASE};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use sextant_core::access::Project;
+use sextant_core::id::KeyId;
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+const SHARDS: usize = 64;
+
+/// The ring.
+#[derive(Debug)]
+pub struct Ring {
+    hasher: DefaultHashBuilder,
+    shards: Vec<RwLock<HashTable<Arc<Entry>>>>,
+    /// Deleted keys and the change that deleted them.
+    tombstones: Mutex<HashMap<KeyId, i64>>,
+    projects: RwLock<Vec<Arc<Project>>>,
+    applied: AtomicI64,
+    trusted_until: AtomicU64,
+}
+
+impl Default for Ring {
+    fn default() -> Self {
+        Self {
+            hasher: DefaultHashBuilder::default(),
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            tombstones: Mutex::default(),
+            projects: RwLock::default(),
+            applied: AtomicI64::new(0),
+            trusted_until: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Ring {
+    fn place(&self, id: KeyId) -> (u64, &RwLock<HashTable<Arc<Entry>>>) {
+        let hash = self.hasher.hash_one(id);
+        // The table uses the low and the top bits; the shard is chosen by bits between.
+        (hash, &self.shards[(hash >> 40) as usize % SHARDS])
+    }
+
+    /// The entry of a key.
+    pub fn get(&self, id: KeyId) -> Option<Arc<Entry>> {
+        let (hash, shard) = self.place(id);
+        let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+        shard.find(hash, |entry| entry.id == id).cloned()
+    }
+
+    /// Puts an entry in, unless a newer one is there or the key was deleted.
+    pub fn put(&self, mut entry: Entry) {
+        // The tombstones stay locked until the entry is in: a deletion cannot come between.
+        let tombstones = self.tombstones.lock().unwrap_or_else(PoisonError::into_inner);
+        if tombstones.contains_key(&entry.id) {
+            return;
+        }
+        let (hash, shard) = self.place(entry.id);
+        let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+        match shard.find_mut(hash, |known| known.id == entry.id) {
+            Some(known) if known.change > entry.change => {}
+            Some(known) => {
+                entry.limit = known.limit.carry();
+                *known = Arc::new(entry);
+            }
+            None => {
+                shard.insert_unique(hash, Arc::new(entry), |known| self.hasher.hash_one(known.id));
+            }
+        }
+    }
+
+    /// Takes a key out for good.
+    pub fn bury(&self, id: KeyId, change: i64) {
+        let mut tombstones = self.tombstones.lock().unwrap_or_else(PoisonError::into_inner);
+        tombstones.insert(id, change);
+        let (hash, shard) = self.place(id);
+        let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(found) = shard.find_entry(hash, |entry| entry.id == id) {
+            found.remove();
+        }
+    }
+
+    /// Drops every entry that is not among those that a fresh snapshot has.
+    fn retain(&self, keep: impl Fn(&Entry) -> bool) {
+        for shard in &self.shards {
+            shard.write().unwrap_or_else(PoisonError::into_inner).retain(|entry| keep(entry));
+        }
+    }
+
+    fn reserve_exactly(&self) {
+        for shard in &self.shards {
+            let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+            shard.shrink_to_fit(|entry| self.hasher.hash_one(entry.id));
+        }
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner).len()).sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The last change that is in.
+    pub fn applied(&self) -> i64 {
+        self.applied.load(Ordering::Acquire)
+    }
+
+    fn advance(&self, number: i64) {
+        self.applied.fetch_max(number, Ordering::AcqRel);
+    }
+
+    /// Vouches for the ring until this moment of the process clock.
+    pub fn trust_until(&self, moment: Duration) {
+        self.trusted_until.store(u64::try_from(moment.as_micros()).unwrap_or(u64::MAX), Ordering::Release);
+    }
+
+    /// Whether the ring can be believed at this moment of the process clock.
+    pub fn is_trusted(&self, moment: Duration) -> bool {
+        moment.as_micros() < u128::from(self.trusted_until.load(Ordering::Acquire))
+    }
+
+    /// All projects.
+    pub fn projects(&self) -> Vec<Arc<Project>> {
+        self.projects.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_projects(&self, projects: Vec<Arc<Project>>) {
+        *self.projects.write().unwrap_or_else(PoisonError::into_inner) = projects;
+    }
+}

@@ -1,0 +1,146 @@
+//! The hot path: is this a key of ours, and may it be used here and now? No database, no lock across an await.
+
+use crate::Sextant;
+use crate::error::Failure;
+use crate::ring::Entry;
+use sextant_core::code::Code;
+use sextant_core::key::{ApiKey, KeyMac, Pepper, PepperId};
+use sextant_core::limit::Allowance;
+use sextant_core::permission::PermissionSet;
+use sextant_core::time::Time;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A key that was let in.
+#[derive(Debug)]
+pub struct Admission {
+    /// The key.
+    pub entry: Arc<Entry>,
+    /// What it may do at this moment: its own permissions within its parent's.
+    pub permissions: PermissionSet,
+    /// What is left of its rate, if it has one, and the rate.
+    pub allowance: Option<(u32, Allowance)>,
+    /// The secret is new and its first use ends the old one, which must be written down before this is answered.
+    pub ends_overlap: bool,
+}
+
+/// The peppers in memory, the current one last.
+#[derive(Clone, Debug)]
+pub(crate) struct Peppers(pub(crate) Vec<Pepper>);
+
+impl Peppers {
+    pub(crate) fn current(&self) -> &Pepper {
+        self.0.last().unwrap_or_else(|| unreachable!("there is always a pepper"))
+    }
+
+    fn get(&self, id: PepperId) -> &Pepper {
+        self.0.iter().find(|pepper| pepper.id() == id).unwrap_or_else(|| self.current())
+    }
+}
+
+/// The moment of a request, read once.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Time of day.
+    pub now: Time,
+    /// The process clock.
+    pub monotonic: Duration,
+}
+
+enum Match {
+    Current,
+    Former,
+    RotatedOut,
+    None,
+}
+
+impl Sextant {
+    /// Lets a key in or says why not.
+    pub fn admit(&self, key: &ApiKey, address: Option<IpAddr>, moment: Moment) -> Result<Admission, Failure> {
+        if !self.ring.is_trusted(moment.monotonic) {
+            return Err(Failure::unavailable("the key ring is not current"));
+        }
+        let entry = self.ring.get(key.id());
+        let Some(entry) = entry else {
+            // The same work as for a known key, so that time does not tell which ids exist.
+            let mac = self.peppers.current().mac(key);
+            let _ = mac == self.nobody;
+            return Err(Failure::of(Code::InvalidApiKey));
+        };
+        let matched = self.matches(&entry, key, moment.now);
+        match matched {
+            Match::None => return Err(Failure::of(Code::InvalidApiKey)),
+            Match::RotatedOut => {
+                self.notices.rotated_out(&entry, address);
+                return Err(Failure::of(Code::InvalidApiKey));
+            }
+            Match::Current | Match::Former => {}
+        }
+        let mut permissions = entry.permissions;
+        let mut rate = entry.rate_per_minute;
+        check_state(&entry, address, moment.now)?;
+        let mut parent = entry.parent();
+        while let Some(id) = parent {
+            let Some(above) = self.ring.get(id) else { return Err(Failure::of(Code::InvalidApiKey)) };
+            check_state(&above, address, moment.now)?;
+            permissions = permissions.and(above.permissions);
+            rate = match (rate, above.rate_per_minute) {
+                (Some(own), Some(bound)) => Some(own.min(bound)),
+                (own, bound) => own.or(bound),
+            };
+            parent = above.parent();
+        }
+        let allowance = rate.map(|rate| (rate, entry.limit.ask(rate, moment.monotonic)));
+        let ends_overlap = matches!(matched, Match::Current)
+            && entry.former().iter().any(|former| former.ends_on_first_use && former.valid_until > moment.now);
+        Ok(Admission { entry, permissions, allowance, ends_overlap })
+    }
+
+    fn matches(&self, entry: &Entry, key: &ApiKey, now: Time) -> Match {
+        let mac = self.peppers.get(entry.pepper).mac(key);
+        if mac == entry.mac {
+            return Match::Current;
+        }
+        for former in entry.former() {
+            let mac = if former.pepper == entry.pepper { mac } else { self.peppers.get(former.pepper).mac(key) };
+            if mac == former.mac {
+                return if former.valid_until > now { Match::Former } else { Match::RotatedOut };
+            }
+        }
+        Match::None
+    }
+
+    /// Whether this is a live secret of ours: for marking it exposed. Asks nothing of address or rate.
+    pub fn is_live(&self, key: &ApiKey, now: Time) -> bool {
+        self.ring.get(key.id()).is_some_and(|entry| {
+            entry.expires_at.is_none_or(|expiry| expiry > now)
+                && matches!(self.matches(&entry, key, now), Match::Current | Match::Former)
+        })
+    }
+
+    /// Counts a request of a key.
+    pub fn count_use(&self, entry: &Entry, now: Time, address: Option<IpAddr>, user_agent: &str) {
+        self.usage.count(entry.id, now, address, user_agent);
+    }
+}
+
+fn check_state(entry: &Entry, address: Option<IpAddr>, now: Time) -> Result<(), Failure> {
+    if !entry.enabled {
+        return Err(Failure::of(Code::ApiKeyDisabled));
+    }
+    if entry.expires_at.is_some_and(|expiry| expiry <= now) {
+        return Err(Failure::of(Code::ApiKeyExpired));
+    }
+    if let Some(networks) = entry.networks()
+        && !address.is_some_and(|address| networks.contain(address))
+    {
+        return Err(Failure::of(Code::AddressNotAllowed));
+    }
+    Ok(())
+}
+
+/// A verifier that no key has, to compare with where there is none.
+pub(crate) fn nobody() -> KeyMac {
+    KeyMac::from_hex(&"0".repeat(64)).unwrap_or_else(|| unreachable!("sixty-four digits"))
+}

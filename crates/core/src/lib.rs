@@ -1,1 +1,3 @@
-//! placeholder
+//! Rules without IO: what Sextant believes, with time and randomness coming in as arguments.
+
+pub mod email;

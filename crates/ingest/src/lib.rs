@@ -1,1 +1,3 @@
-//! placeholder
+//! Bytes to typed values, one file per door: no database, no HTTP.
+
+pub mod csv;

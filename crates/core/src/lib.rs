@@ -8,6 +8,8 @@ pub mod audit;
 pub mod base62;
 pub mod code;
 pub mod credentials;
+pub mod developer;
+pub mod email;
 pub mod id;
 pub mod key;
 pub mod limit;

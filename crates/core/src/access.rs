@@ -191,6 +191,20 @@ impl Caller {
         Permit { actor: self.actor.clone(), origin: self.origin.clone(), scope: scope.clone(), action: PhantomData }
     }
 
+    /// Whether this caller holds a permission at any scope: what is decided before a body is read. The use case then
+    /// asks for the object at hand.
+    pub fn holds_somewhere(&self, permission: Permission) -> bool {
+        match &self.authority {
+            Authority::Key { power, .. } => power.permissions.has(permission),
+            Authority::Person(bindings) => bindings.iter().any(|binding| {
+                let held = binding.role.permissions();
+                let held = if binding.scope == BindingScope::Account { held } else { held.without(ACCOUNT_ONLY) };
+                held.has(permission)
+            }),
+            Authority::System => true,
+        }
+    }
+
     /// Whether a role at the account itself gives this permission: what the account's own log and people need.
     pub fn holds_at_account(&self, permission: Permission) -> bool {
         match &self.authority {

@@ -59,6 +59,17 @@ impl RateLimit {
         }
     }
 
+    /// Takes one request back that turned out not to count.
+    pub fn give_back(&self, per_minute: u32) {
+        let interval = WINDOW / u64::from(per_minute.max(1));
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seen| Some(seen.saturating_sub(interval)));
+    }
+
+    /// Whether nothing is used up at `now`.
+    pub fn is_full(&self, now: Duration) -> bool {
+        u128::from(self.0.load(Ordering::Relaxed)) <= now.as_micros()
+    }
+
     /// The state, so that an entry that is replaced keeps what was used.
     pub fn carry(&self) -> Self {
         Self(AtomicU64::new(self.0.load(Ordering::Relaxed)))

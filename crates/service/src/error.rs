@@ -2,6 +2,7 @@
 
 use sextant_core::access::Denied;
 use sextant_core::code::Code;
+use sextant_core::developer::ValidationError;
 use sextant_store::StoreError;
 use std::fmt;
 use std::time::Duration;
@@ -17,6 +18,8 @@ pub struct Failure {
     pub cause: Option<String>,
     /// When to come back, with 429 and 503.
     pub retry_after: Option<Duration>,
+    /// What is wrong with developer records: answered in the published form.
+    pub validation: Option<Vec<ValidationError>>,
 }
 
 impl fmt::Display for Failure {
@@ -34,7 +37,7 @@ impl std::error::Error for Failure {}
 impl Failure {
     /// With a message of its own.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), cause: None, retry_after: None }
+        Self { code, message: message.into(), cause: None, retry_after: None, validation: None }
     }
 
     /// With the code's general meaning as message.
@@ -50,6 +53,13 @@ impl Failure {
     /// There is no such thing (or it is not the caller's to see).
     pub fn not_found(what: &str) -> Self {
         Self::new(Code::NotFound, format!("there is no such {what} here"))
+    }
+
+    /// Developer records that break the rules.
+    pub fn validation(errors: Vec<ValidationError>) -> Self {
+        let mut failure = Self::new(Code::InvalidRequest, "the developer records break the rules");
+        failure.validation = Some(errors);
+        failure
     }
 
     /// The same with a time to come back.

@@ -38,12 +38,14 @@ pub struct StoredVersion {
     pub mapping: String,
     /// How many rows it has.
     pub row_count: i64,
+    /// The order in which it came into force; 0 if it never did.
+    pub activation: i64,
 }
 
-type VersionRow = (i64, String, String, String, String, i64);
+type VersionRow = (i64, String, String, String, String, i64, i64);
 
-fn version((id, kind, state, columns, mapping, row_count): VersionRow) -> StoredVersion {
-    StoredVersion { id, kind, state, columns, mapping, row_count }
+fn version((id, kind, state, columns, mapping, row_count, activation): VersionRow) -> StoredVersion {
+    StoredVersion { id, kind, state, columns, mapping, row_count, activation }
 }
 
 impl Store {
@@ -52,7 +54,8 @@ impl Store {
         let row: Option<VersionRow> = self
             .db
             .optional(
-                "select id, kind, state, columns, mapping, row_count from developer_versions where state = 'ACTIVE'",
+                "select id, kind, state, columns, mapping, row_count, coalesce(activation, 0)
+                 from developer_versions where state = 'ACTIVE'",
                 Vec::new(),
             )
             .await?;
@@ -64,7 +67,8 @@ impl Store {
         let row: Option<VersionRow> = self
             .db
             .optional(
-                "select id, kind, state, columns, mapping, row_count from developer_versions where id = $1",
+                "select id, kind, state, columns, mapping, row_count, coalesce(activation, 0)
+                 from developer_versions where id = $1",
                 args![id],
             )
             .await?;
@@ -115,7 +119,8 @@ impl<A: ChangesDevelopers> Tx<A> {
         let row: Option<VersionRow> = self
             .inner
             .optional(
-                "select id, kind, state, columns, mapping, row_count from developer_versions where state = 'ACTIVE'",
+                "select id, kind, state, columns, mapping, row_count, coalesce(activation, 0)
+                 from developer_versions where state = 'ACTIVE'",
                 Vec::new(),
             )
             .await?;

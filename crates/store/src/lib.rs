@@ -15,10 +15,10 @@ mod tx;
 
 pub use audit::{AuditFilter, AuditPage};
 pub use db::Location;
-pub use developers::{StoredDeveloper, StoredVersion};
+pub use developers::{ChangesDevelopers, StoredDeveloper, StoredVersion};
 pub use error::StoreError;
 pub use keys::{FormerSecret, KeyFilter, KeyOrder, KeyRecord, NewKey};
-pub use people::{SessionRecord, UserRecord};
+pub use people::{PasswordHash, SessionRecord, UserRecord};
 pub use ring::{ChangeKind, Changes, LeaseRow, RingRow, RingSnapshot, UsageDelta};
 pub use tenancy::{OrganizationRecord, ProjectRecord};
 pub use tx::Tx;
@@ -42,6 +42,11 @@ impl Store {
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         db::ping(&self.db).await
+    }
+
+    /// The seal of chain heads.
+    pub const fn seal(&self) -> &Seal {
+        &self.seal
     }
 
     /// Ends all connections; what is under way is finished first.

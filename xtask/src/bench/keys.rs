@@ -245,6 +245,7 @@ fn costs(subjects: &[Subject<'_>]) -> Table {
         "most",
         "× nginx",
         "requests/s",
+        "busy %",
         "p50 µs",
         "p99 µs",
     ]);
@@ -260,6 +261,8 @@ fn costs(subjects: &[Subject<'_>]) -> Table {
             format!("{:.2}", percentile(rounds().map(|round| round.cpu_micros), 100)),
             format!("{ratio:.2}"),
             format!("{:.0}", median(rounds().map(|round| round.per_second))),
+            // Well below 100: the load generator, or another program, was what held it up.
+            format!("{:.0}", median(rounds().map(|round| round.cpu_micros * round.per_second / 1e4))),
             format!("{:.0}", median(rounds().map(|round| round.p50_micros))),
             format!("{:.0}", median(rounds().map(|round| round.p99_micros))),
         ]);

@@ -58,7 +58,10 @@ pub(crate) fn run() -> Result<()> {
         files::check(&file.path, &file.text, &mut findings);
     }
     files::check_documents(&tracked, &mut findings);
-    dependencies::check(&mut findings)?;
+    if let Err(error) = dependencies::check(&mut findings) {
+        let what = format!("dependencies could not be looked at: {error:#}");
+        findings.push(Finding::new("Cargo.lock", 1, what, "commit the lock file that `cargo check` writes"));
+    }
 
     for warning in sources.iter().filter_map(code::long_file_warning) {
         println!("note: {warning}");

@@ -2,10 +2,10 @@
 //!
 //! Clippy comes last: its artefacts are its own, so nothing that comes after could use them, and a failing test says more.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
+use std::{fmt, fs};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -35,7 +35,7 @@ struct Step {
 
 const STEPS: [Step; 9] = [
     Step { name: "machine", about: "install what is missing, or name it", long_only: false, run: machine },
-    Step { name: "fmt", about: "rustfmt changes nothing", long_only: false, run: fmt },
+    Step { name: "fmt", about: "rustfmt changes nothing", long_only: false, run: formatted },
     Step {
         name: "tidy",
         about: "the invariants that Cargo cannot hold",
@@ -60,6 +60,25 @@ const STEPS: [Step; 9] = [
     Step { name: "fuzz", about: "each fuzz target for ten minutes", long_only: true, run: fuzz },
 ];
 
+/// Why a step did nothing. It counts neither as passed nor as failed.
+#[derive(Debug)]
+struct NotRun(&'static str);
+
+impl fmt::Display for NotRun {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0)
+    }
+}
+
+impl std::error::Error for NotRun {}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Passed,
+    Failed,
+    NotRun,
+}
+
 const FUZZ_SECONDS: u32 = 600;
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -75,15 +94,25 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         println!("\n== {}: {}", step.name, step.about);
         let started = Instant::now();
         let result = (step.run)(options);
-        done.push((step.name, started.elapsed(), result.is_ok()));
-        if let Err(error) = result {
-            print!("{}", summary(&done, chosen.len()));
-            return Err(error
-                .context(format!("step `{0}` failed; again with `cargo xtask test --only {0}`", step.name)));
+        let verdict = match &result {
+            Ok(()) => Verdict::Passed,
+            Err(error) if error.is::<NotRun>() => Verdict::NotRun,
+            Err(_) => Verdict::Failed,
+        };
+        done.push((step.name, started.elapsed(), verdict));
+        match (verdict, result) {
+            (Verdict::NotRun, Err(reason)) => println!("not run: {reason}"),
+            (_, Err(error)) => {
+                print!("{}", summary(&done, chosen.len()));
+                let again = format!("step `{0}` failed; again with `cargo xtask test --only {0}`", step.name);
+                return Err(error.context(again));
+            }
+            (_, Ok(())) => {}
         }
     }
     print!("{}", summary(&done, chosen.len()));
-    println!("{} passed, 0 failed", done.len());
+    let passed = done.iter().filter(|(_, _, verdict)| *verdict == Verdict::Passed).count();
+    println!("{passed} passed, 0 failed");
     Ok(())
 }
 
@@ -103,10 +132,14 @@ fn choose(options: &Options) -> Result<Vec<&'static Step>> {
     Ok(STEPS.iter().filter(wanted).collect())
 }
 
-fn summary(done: &[(&str, Duration, bool)], of: usize) -> String {
-    let line = |(name, time, passed): &(&str, Duration, bool)| {
-        let verdict = if *passed { "passed" } else { "FAILED" };
-        format!("{name:10} {verdict} {:>8.1} s\n", time.as_secs_f64())
+fn summary(done: &[(&str, Duration, Verdict)], of: usize) -> String {
+    let line = |(name, time, verdict): &(&str, Duration, Verdict)| {
+        let verdict = match verdict {
+            Verdict::Passed => "passed",
+            Verdict::Failed => "FAILED",
+            Verdict::NotRun => "not run",
+        };
+        format!("{name:10} {verdict:7} {:>8.1} s\n", time.as_secs_f64())
     };
     let lines: Vec<String> = done.iter().map(line).collect();
     let total: Duration = done.iter().map(|(_, time, _)| *time).sum();
@@ -117,10 +150,11 @@ fn machine(_: &Options) -> Result<()> {
     prerequisites::ensure(&[&prerequisites::C_COMPILER, &prerequisites::GIT, &prerequisites::POSTGRESQL])?;
     let programs = prerequisites::postgresql_programs().context("PostgreSQL's programs are gone")?;
     println!("PostgreSQL's programs are in {}", programs.display());
-    Ok(())
+    // What needs the network happens here; no later step does.
+    commands::run(&mut commands::cargo(&["fetch", "--locked"]))
 }
 
-fn fmt(_: &Options) -> Result<()> {
+fn formatted(_: &Options) -> Result<()> {
     commands::run(&mut commands::cargo(&["fmt", "--all", "--check"])).context("fix: run `cargo fmt --all`")
 }
 
@@ -182,15 +216,13 @@ fn clippy(_: &Options) -> Result<()> {
     commands::run(&mut commands::cargo(&arguments))
 }
 
-/// Fuzzes each target in turn. It needs a tool and a compiler that Sextant itself does not, so their absence is said and not a failure.
+/// Fuzzes each target in turn. It needs a tool and a compiler that Sextant itself does not, so their absence is said and no failure.
 fn fuzz(_: &Options) -> Result<()> {
     if !commands::answers("cargo-fuzz", &["--version"]) {
-        println!("NOT RUN: no cargo-fuzz here (`cargo install --locked cargo-fuzz`)");
-        return Ok(());
+        return Err(NotRun("no cargo-fuzz here; `cargo install --locked cargo-fuzz`").into());
     }
     if !commands::answers("cargo", &["+nightly", "--version"]) {
-        println!("NOT RUN: no nightly compiler here (`rustup toolchain install nightly`)");
-        return Ok(());
+        return Err(NotRun("no nightly compiler here; `rustup toolchain install nightly`").into());
     }
     let fuzz = workspace::root().join("fuzz");
     for target in fuzz_targets(&workspace::read(&fuzz.join("Cargo.toml"))?) {
@@ -242,10 +274,15 @@ mod tests {
 
     #[test]
     fn the_summary_shows_what_failed() {
-        let text =
-            summary(&[("fmt", Duration::from_secs(1), true), ("tidy", Duration::from_secs(2), false)], 8);
-        assert!(text.contains("fmt        passed      1.0 s"), "{text}");
-        assert!(text.contains("tidy       FAILED      2.0 s"), "{text}");
+        let text = summary(
+            &[
+                ("fmt", Duration::from_secs(1), Verdict::Passed),
+                ("tidy", Duration::from_secs(2), Verdict::Failed),
+            ],
+            8,
+        );
+        assert!(text.contains("fmt        passed       1.0 s"), "{text}");
+        assert!(text.contains("tidy       FAILED       2.0 s"), "{text}");
         assert!(text.contains("2 of 8 steps in 3.0 s"), "{text}");
     }
 

@@ -10,7 +10,7 @@ use sextant_core::audit::{Event, Kind, Note};
 use sextant_core::code::Code;
 use sextant_core::developer::{
     DeveloperRecord, FieldMapping, FieldType, Mapping, Roster, Suggestion, ValidationError, suggest, upsert, validate,
-    write_csv,
+    write_csv, write_table,
 };
 use sextant_core::email::Email;
 use sextant_core::permission::action::{DataSettingsWrite, DeveloperRecordsRead, DeveloperRecordsWrite};
@@ -231,7 +231,7 @@ impl Sextant {
             let suggestions = suggest(&table.columns);
             let fields: Vec<FieldMapping> = suggestions.iter().map(|one| one.mapping.clone()).collect();
             let errors = validate(&table.columns, &table.rows, &fields, &[]).err().unwrap_or_default();
-            let text = write_table(&table)?;
+            let text = write_table(&table.columns, &table.rows);
             Ok::<_, Failure>((table, text, suggestions, errors))
         })
         .await??;
@@ -601,11 +601,6 @@ fn redacted_object(object: Map<String, Value>) -> Map<String, Value> {
             other => (key, other),
         })
         .collect()
-}
-
-/// The upload as it is kept until its mapping comes: UTF-8, commas.
-fn write_table(table: &Table) -> Result<String, Failure> {
-    sextant_ingest::csv::write(table).map_err(|error| unreadable(&error))
 }
 
 fn find(directory: &Directory, query: &DeveloperQuery) -> Result<Vec<usize>, Failure> {

@@ -16,6 +16,16 @@ pub fn write_csv<'a>(records: impl IntoIterator<Item = &'a DeveloperRecord>, map
     out
 }
 
+/// A table as it was read, in the same form.
+pub fn write_table(columns: &[String], rows: &[Vec<String>]) -> String {
+    let mut out = String::new();
+    push_line(&mut out, columns.iter().map(String::as_str));
+    for row in rows {
+        push_line(&mut out, row.iter().map(String::as_str));
+    }
+    out
+}
+
 fn push_line<'a>(out: &mut String, cells: impl Iterator<Item = &'a str>) {
     for (position, cell) in cells.enumerate() {
         if position > 0 {

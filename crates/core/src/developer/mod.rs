@@ -17,7 +17,7 @@ pub mod upsert;
 mod validate;
 
 pub use self::{
-    csv::write_csv,
+    csv::{write_csv, write_table},
     error::{ErrorType, MAX_SAMPLES, ValidationError},
     mapping::{FieldMapping, FieldType, Mapping, MappingError, MappingErrors, UnknownFieldType},
     record::{DeveloperRecord, Roster},

@@ -44,7 +44,7 @@ pub(crate) struct Extra {
 
 /// A secret that was rotated out.
 #[derive(Debug)]
-pub struct Former {
+pub(crate) struct Former {
     pub(crate) mac: KeyMac,
     pub(crate) pepper: PepperId,
     pub(crate) valid_until: Time,

@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, watch};
 
 /// Brings the ring up to what the database says.
 #[derive(Debug)]
-pub struct Follower {
+pub(crate) struct Follower {
     store: Store,
     ring: Arc<Ring>,
     /// One catch-up at a time: what it reads and what it writes belong together.
@@ -24,12 +24,12 @@ impl Follower {
     }
 
     /// Tells when the developer records have changed: the number of the change.
-    pub fn developers(&self) -> watch::Receiver<i64> {
+    pub(crate) fn developers(&self) -> watch::Receiver<i64> {
         self.developers.subscribe()
     }
 
     /// Loads everything.
-    pub async fn load(&self) -> Result<(), StoreError> {
+    pub(crate) async fn load(&self) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
         self.reload().await
     }
@@ -59,7 +59,7 @@ impl Follower {
     }
 
     /// Applies what was committed up to now, at least up to `number`. Answers whether anything was new.
-    pub async fn catch_up(&self, number: i64) -> Result<bool, StoreError> {
+    pub(crate) async fn catch_up(&self, number: i64) -> Result<bool, StoreError> {
         let _turn = self.turn.lock().await;
         if self.ring.applied() >= number {
             return Ok(false);
@@ -86,7 +86,7 @@ impl Follower {
     }
 
     /// Looks whether anything was committed, and applies it.
-    pub async fn poll(&self) -> Result<bool, StoreError> {
+    pub(crate) async fn poll(&self) -> Result<bool, StoreError> {
         let number = self.store.change_number().await?;
         if number < self.ring.applied() {
             // The database went back: a copy was put in its place under a running server.

@@ -18,7 +18,7 @@ pub const LEASE: Duration = Duration::from_secs(4);
 pub(crate) const RENEWAL: Duration = Duration::from_millis(1500);
 
 /// This process's own lease, and waiting for those of others.
-pub struct Fence {
+pub(crate) struct Fence {
     store: Store,
     ring: Arc<Ring>,
     clock: Arc<dyn Clock>,

@@ -9,9 +9,10 @@ mod entry;
 mod follow;
 mod lease;
 
-pub use entry::{Entry, Former};
-pub use follow::Follower;
-pub use lease::{Fence, LEASE};
+pub use entry::Entry;
+pub(crate) use follow::Follower;
+pub use lease::LEASE;
+pub(crate) use lease::{Fence, RENEWAL};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use sextant_core::access::Project;

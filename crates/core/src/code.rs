@@ -69,8 +69,10 @@ mod tests {
 
     #[test]
     fn the_committed_list_is_the_list_in_code() {
-        let list: String =
-            Code::ALL.iter().map(|code| format!("{} {} {}\n", code.status(), code.name(), code.meaning())).collect();
+        let list: String = Code::ALL
+            .iter()
+            .map(|code| format!("{} {} {}\n", code.status(), code.name(), code.meaning()))
+            .collect();
         insta::assert_snapshot!("codes", list);
     }
 }

@@ -131,8 +131,10 @@ impl<A> Tx<A> {
         Ok(match self.permit.actor().clone() {
             Actor::User { id, email } => ("USER", id.to_string(), email),
             Actor::ApiKey(id) => {
-                let name: Option<(String,)> =
-                    self.inner.optional("select name from api_keys where id = $1", args![id.as_str()]).await?;
+                let name: Option<(String,)> = self
+                    .inner
+                    .optional("select name from api_keys where id = $1", args![id.as_str()])
+                    .await?;
                 ("API_KEY", id.to_string(), name.map_or_else(String::new, |(name,)| name))
             }
             Actor::System(reason) => ("SYSTEM", "system".to_owned(), reason.to_owned()),

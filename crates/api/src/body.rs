@@ -37,16 +37,13 @@ pub(crate) async fn read(headers: &HeaderMap, mut body: Body, most: usize) -> Re
     let tick = Duration::from_secs(1);
     let mut silent = Duration::ZERO;
     loop {
-        let frame = match timeout(tick, body.frame()).await {
-            Ok(frame) => frame,
-            Err(_) => {
-                waited += tick;
-                silent += tick;
-                if silent >= SILENCE {
-                    return Err(Failure::invalid("the body", "did not arrive in time"));
-                }
-                continue;
+        let Ok(frame) = timeout(tick, body.frame()).await else {
+            waited += tick;
+            silent += tick;
+            if silent >= SILENCE {
+                return Err(Failure::invalid("the body", "did not arrive in time"));
             }
+            continue;
         };
         let Some(frame) = frame else { return Ok(bytes) };
         let frame = frame.map_err(|_| Failure::invalid("the body", "ended before it was complete"))?;
@@ -58,7 +55,9 @@ pub(crate) async fn read(headers: &HeaderMap, mut body: Body, most: usize) -> Re
         bytes.extend_from_slice(&data);
         // Time is only counted where nothing came for a whole tick: whoever drips is slower than whoever is far away.
         waited += if data.len() < SLOWEST { tick / 10 } else { Duration::ZERO };
-        if waited > tick * PATIENCE && bytes.len() < SLOWEST * waited.as_secs() as usize {
+        if waited > tick * PATIENCE
+            && bytes.len() < SLOWEST.saturating_mul(usize::try_from(waited.as_secs()).unwrap_or(usize::MAX))
+        {
             return Err(Failure::invalid("the body", "arrives too slowly"));
         }
     }

@@ -31,7 +31,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What takes longer is logged.
 const SLOW: Duration = Duration::from_secs(1);
 /// What takes longer is given up. Long enough for the largest upload over a slow line.
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 /// Lines a minute about requests without a valid credential: anyone can provoke them.
 const STRANGERS: u32 = 600;
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(

@@ -312,7 +312,7 @@ mod tests {
         assert_eq!(text.len(), LENGTH);
         assert_eq!(
             &text[60..],
-            std::str::from_utf8(&base62::six_digits(crc32fast::hash(text[..60].as_bytes()))).unwrap()
+            std::str::from_utf8(&base62::six_digits(crc32fast::hash(&text.as_bytes()[..60]))).unwrap()
         );
     }
 

@@ -73,6 +73,7 @@ impl RateLimit {
     }
 
     /// The state, so that an entry that is replaced keeps what was used.
+    #[must_use]
     pub fn carry(&self) -> Self {
         Self(AtomicU64::new(self.0.load(Ordering::Relaxed)))
     }

@@ -207,7 +207,7 @@ impl Sextant {
         }
         let developers = self.store.developers().await?;
         // The rows may be of a later version than the one read before them; then this is called again.
-        self.directory.0.rcu(|known| known.clone());
+        self.directory.0.rcu(std::clone::Clone::clone);
         self.directory.set(Directory::new(version, developers)?);
         Ok(())
     }
@@ -670,11 +670,10 @@ fn column(directory: &Directory, field: &str, name: &str) -> Result<Option<Field
     });
     let columns =
         || mapping.fields().iter().map(|known| known.csv_column.as_str()).collect::<Vec<_>>().join(", ");
-    match found {
-        Some(found) => Ok(Some(found.clone())),
-        None => {
-            let shown: String = name.chars().take(60).collect();
-            Err(Failure::invalid(field, format!("`{shown}` is no column; there are {}", columns())))
-        }
+    if let Some(found) = found {
+        Ok(Some(found.clone()))
+    } else {
+        let shown: String = name.chars().take(60).collect();
+        Err(Failure::invalid(field, format!("`{shown}` is no column; there are {}", columns())))
     }
 }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How often the same thing is written at most.
-const AT_MOST_EVERY: Duration = Duration::from_secs(60);
+const AT_MOST_EVERY: Duration = Duration::from_mins(1);
 /// How many different things are remembered; what is more is counted without detail.
 const MOST: usize = 10_000;
 

@@ -109,11 +109,11 @@ impl<A> Tx<A> {
                 address: origin.address.map_or_else(String::new, |address| address.to_string()),
                 user_agent: clean(origin.user_agent.as_deref().unwrap_or_default()),
                 request_id: origin.request_id.clone(),
-                previous_hash: hash,
+                previous_hash: hash.clone(),
                 hash: String::new(),
             };
             entry.hash = entry.link();
-            hash = entry.hash.clone();
+            hash.clone_from(&entry.hash);
             rows.push(crate::audit::values(entry));
         }
         self.inner.insert_many(crate::audit::INSERT, rows, "").await?;

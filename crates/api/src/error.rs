@@ -3,7 +3,7 @@
 use crate::routes::ValidationErrorBody;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use sextant_core::code::Code;
@@ -89,6 +89,8 @@ pub(crate) fn write(response: &mut Response, failure: &Failure, under_v1: bool, 
         }),
     };
     *response.body_mut() = Body::from(text.unwrap_or_default());
+    // The router has counted the empty body that stood here before.
+    response.headers_mut().remove(CONTENT_LENGTH);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
 }
 

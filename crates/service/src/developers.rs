@@ -5,6 +5,7 @@
 use crate::error::Failure;
 use crate::{Publish, Sextant};
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use sextant_core::access::{Caller, Permit, Scope};
 use sextant_core::audit::{Event, Kind, Note};
@@ -42,11 +43,11 @@ pub struct Directory {
 
 /// JSON that is sent as it is.
 #[derive(Clone, Debug)]
-pub struct SchemaText(pub Arc<[u8]>);
+pub struct SchemaText(pub Bytes);
 
 impl Default for SchemaText {
     fn default() -> Self {
-        Self(Arc::from(br#"{"status":"SUCCESS","versionId":null,"fieldMappings":[]}"#.as_slice()))
+        Self(Bytes::from_static(br#"{"status":"SUCCESS","versionId":null,"fieldMappings":[]}"#))
     }
 }
 
@@ -81,7 +82,7 @@ fn schema_text(version: &StoredVersion, mapping: &Mapping) -> SchemaText {
         "versionId": version.id.to_string(),
         "fieldMappings": mapping.fields(),
     });
-    SchemaText(document.to_string().into_bytes().into())
+    SchemaText(document.to_string().into())
 }
 
 fn unreadable(error: &dyn std::fmt::Display) -> Failure {

@@ -155,9 +155,9 @@ impl Caller {
                 Scope::Project(wanted) if wanted.id != project.id => PermissionSet::EMPTY,
                 _ => power.permissions,
             },
-            Authority::Person(bindings) => {
-                bindings.iter().fold(PermissionSet::EMPTY, |set, binding| set.or(binding.permissions_at(scope)))
-            }
+            Authority::Person(bindings) => bindings
+                .iter()
+                .fold(PermissionSet::EMPTY, |set, binding| set.or(binding.permissions_at(scope))),
             Authority::System => PermissionSet::FULL,
         }
     }
@@ -188,7 +188,12 @@ impl Caller {
     /// A permit for what everyone may do to themselves: sign out, end one's own key, change one's own password.
     /// The use case makes sure that the object is the caller's own.
     pub fn permit_own<A>(&self, scope: &Scope) -> Permit<A> {
-        Permit { actor: self.actor.clone(), origin: self.origin.clone(), scope: scope.clone(), action: PhantomData }
+        Permit {
+            actor: self.actor.clone(),
+            origin: self.origin.clone(),
+            scope: scope.clone(),
+            action: PhantomData,
+        }
     }
 
     /// Whether this caller holds a permission at any scope: what is decided before a body is read. The use case then
@@ -198,7 +203,8 @@ impl Caller {
             Authority::Key { power, .. } => power.permissions.has(permission),
             Authority::Person(bindings) => bindings.iter().any(|binding| {
                 let held = binding.role.permissions();
-                let held = if binding.scope == BindingScope::Account { held } else { held.without(ACCOUNT_ONLY) };
+                let held =
+                    if binding.scope == BindingScope::Account { held } else { held.without(ACCOUNT_ONLY) };
                 held.has(permission)
             }),
             Authority::System => true,
@@ -287,13 +293,17 @@ mod tests {
     #[test]
     fn a_role_holds_below_its_scope_and_nowhere_else() {
         let (here, there) = (project("here", "one"), project("there", "two"));
-        let at_org = person(PersonRole::SeiAdmin, BindingScope::Organization(Identifier::parse("one").unwrap()));
+        let at_org =
+            person(PersonRole::SeiAdmin, BindingScope::Organization(Identifier::parse("one").unwrap()));
         assert!(at_org.permit::<action::ApiKeysWrite>(&Scope::Project(here.clone())).is_ok());
         assert_eq!(
             at_org.permit::<action::ApiKeysWrite>(&Scope::Project(there)).unwrap_err(),
             Denied::Permission(Permission::ApiKeysWrite)
         );
-        assert!(at_org.permit::<action::DataSettingsWrite>(&Scope::Project(here)).is_err(), "needs the account");
+        assert!(
+            at_org.permit::<action::DataSettingsWrite>(&Scope::Project(here)).is_err(),
+            "needs the account"
+        );
         assert!(at_org.permit::<action::DeveloperRecordsRead>(&Scope::Account).is_ok(), "seen from below");
         assert!(at_org.permit::<action::AuditRead>(&Scope::Account).is_err(), "the account's own log is not");
     }
@@ -311,7 +321,10 @@ mod tests {
         };
         assert!(key.permit::<action::TeamsWrite>(&Scope::Project(here)).is_ok());
         assert!(key.permit::<action::ProfilesWrite>(&Scope::Account).is_ok());
-        assert_eq!(key.permit::<action::TeamsWrite>(&Scope::Project(there)).unwrap_err(), Denied::WrongProject);
+        assert_eq!(
+            key.permit::<action::TeamsWrite>(&Scope::Project(there)).unwrap_err(),
+            Denied::WrongProject
+        );
         assert!(key.permit::<action::UsersRead>(&Scope::Account).is_err());
     }
 }

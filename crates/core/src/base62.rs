@@ -61,7 +61,7 @@ pub(crate) mod tests {
                 *state ^= *state << 13;
                 *state ^= *state >> 7;
                 *state ^= *state << 17;
-                *byte = (*state >> 24) as u8;
+                *byte = state.to_le_bytes()[3];
             }
         }
     }

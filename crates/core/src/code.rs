@@ -69,8 +69,11 @@ mod tests {
 
     #[test]
     fn the_committed_list_is_the_list_in_code() {
-        let list: String =
-            Code::ALL.iter().map(|code| format!("{} {} {}\n", code.status(), code.name(), code.meaning())).collect();
+        let lines: Vec<String> = Code::ALL
+            .iter()
+            .map(|code| format!("{} {} {}", code.status(), code.name(), code.meaning()))
+            .collect();
+        let list = lines.join("\n");
         insta::assert_snapshot!("codes", list);
     }
 }

@@ -144,7 +144,8 @@ mod tests {
         assert!(matches!(collect([(Header::Plain, both.as_bytes())]), Credentials::Ambiguous));
         let schemes = format!("ApiKey {one}, Bearer {two}");
         assert!(matches!(authorization(&schemes), Credentials::Ambiguous));
-        let garbage = [(Header::Plain, one.as_bytes()), (Header::Authorization, b"ApiKey nonsense".as_slice())];
+        let garbage =
+            [(Header::Plain, one.as_bytes()), (Header::Authorization, b"ApiKey nonsense".as_slice())];
         assert!(matches!(collect(garbage), Credentials::Ambiguous));
     }
 
@@ -153,7 +154,8 @@ mod tests {
         let key = key(1);
         assert!(matches!(authorization("Basic dXNlcjpwYXNz"), Credentials::Invalid));
         assert!(matches!(authorization("ApiKey"), Credentials::Invalid | Credentials::Missing));
-        let beside = [(Header::Plain, key.as_bytes()), (Header::Authorization, b"Basic dXNlcjpwYXNz".as_slice())];
+        let beside =
+            [(Header::Plain, key.as_bytes()), (Header::Authorization, b"Basic dXNlcjpwYXNz".as_slice())];
         assert!(matches!(collect(beside), Credentials::Key(_)));
         let digest = format!("Digest username=\"x\", realm=\"y\", ApiKey {key}");
         assert!(matches!(authorization(&digest), Credentials::Key(_)));

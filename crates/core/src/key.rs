@@ -310,7 +310,10 @@ mod tests {
         assert_eq!(crc32fast::hash(b"123456789"), 0xCBF4_3926, "CRC-32/ISO-HDLC check value");
         let text = some_key(1).reveal().to_owned();
         assert_eq!(text.len(), LENGTH);
-        assert_eq!(&text[60..], std::str::from_utf8(&base62::six_digits(crc32fast::hash(text[..60].as_bytes()))).unwrap());
+        assert_eq!(
+            &text[60..],
+            std::str::from_utf8(&base62::six_digits(crc32fast::hash(&text.as_bytes()[..60]))).unwrap()
+        );
     }
 
     #[test]

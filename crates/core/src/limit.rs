@@ -62,7 +62,9 @@ impl RateLimit {
     /// Takes one request back that turned out not to count.
     pub fn give_back(&self, per_minute: u32) {
         let interval = WINDOW / u64::from(per_minute.max(1));
-        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seen| Some(seen.saturating_sub(interval)));
+        let _ = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |seen| Some(seen.saturating_sub(interval)));
     }
 
     /// Whether nothing is used up at `now`.
@@ -71,6 +73,7 @@ impl RateLimit {
     }
 
     /// The state, so that an entry that is replaced keeps what was used.
+    #[must_use]
     pub fn carry(&self) -> Self {
         Self(AtomicU64::new(self.0.load(Ordering::Relaxed)))
     }

@@ -24,7 +24,9 @@ impl fmt::Display for NetworkError {
         match self {
             Self::Empty => f.write_str("must name at least one network; leave it out to allow any"),
             Self::TooMany => write!(f, "has more than {} networks", Networks::MOST),
-            Self::NotANetwork(text) => write!(f, "has `{text}`, which is no network such as 10.0.0.0/8 or 2001:db8::/32"),
+            Self::NotANetwork(text) => {
+                write!(f, "has `{text}`, which is no network such as 10.0.0.0/8 or 2001:db8::/32")
+            }
         }
     }
 }
@@ -43,7 +45,8 @@ impl Networks {
         if entries.len() > Self::MOST {
             return Err(NetworkError::TooMany);
         }
-        let mut networks = entries.iter().map(|entry| network(entry.as_ref())).collect::<Result<Vec<_>, _>>()?;
+        let mut networks =
+            entries.iter().map(|entry| network(entry.as_ref())).collect::<Result<Vec<_>, _>>()?;
         networks.sort_unstable();
         networks.dedup();
         Ok(Self(networks))

@@ -44,7 +44,12 @@ pub struct ChainReport {
 
 impl Sextant {
     /// A page of entries, newest first, of every chain that the caller may see.
-    pub async fn audit(&self, caller: &Caller, query: &AuditQuery, page: (i64, i64)) -> Result<AuditPage, Failure> {
+    pub async fn audit(
+        &self,
+        caller: &Caller,
+        query: &AuditQuery,
+        page: (i64, i64),
+    ) -> Result<AuditPage, Failure> {
         let filter = self.audit_filter(caller, query).await?;
         Ok(self.store.audit_page(&filter, page.0, page.1).await?)
     }
@@ -117,9 +122,26 @@ impl Sextant {
 
 /// The published words that are no kind or event here are known and match nothing.
 const PUBLISHED: &[&str] = &[
-    "DASHBOARD", "PRODUCT", "INTEGRATION", "CONFIG_TABLE", "BA_PROFILE", "STATE", "KB", "TICKET_TEMPLATE", "PLAYBOOK",
-    "SECTION", "TICKET", "ASSESSMENT_TEMPLATE", "TAG", "WORKFLOW", "WORK_ITEM", "SSO_CONFIG", "ASSESSMENT", "ANSWERED",
-    "SENT", "PASSWORD_RESET_STARTED",
+    "DASHBOARD",
+    "PRODUCT",
+    "INTEGRATION",
+    "CONFIG_TABLE",
+    "BA_PROFILE",
+    "STATE",
+    "KB",
+    "TICKET_TEMPLATE",
+    "PLAYBOOK",
+    "SECTION",
+    "TICKET",
+    "ASSESSMENT_TEMPLATE",
+    "TAG",
+    "WORKFLOW",
+    "WORK_ITEM",
+    "SSO_CONFIG",
+    "ASSESSMENT",
+    "ANSWERED",
+    "SENT",
+    "PASSWORD_RESET_STARTED",
 ];
 
 fn words(

@@ -5,12 +5,13 @@
 use crate::error::Failure;
 use crate::{Publish, Sextant};
 use arc_swap::ArcSwap;
+use serde_json::{Map, Value, json};
 use sextant_core::access::{Caller, Permit, Scope};
 use sextant_core::audit::{Event, Kind, Note};
 use sextant_core::code::Code;
 use sextant_core::developer::{
-    DeveloperRecord, FieldMapping, FieldType, Mapping, Roster, Suggestion, ValidationError, suggest, upsert, validate,
-    write_csv, write_table,
+    DeveloperRecord, FieldMapping, FieldType, Mapping, Roster, Suggestion, ValidationError, suggest, upsert,
+    validate, write_csv, write_table,
 };
 use sextant_core::email::Email;
 use sextant_core::permission::action::{DataSettingsWrite, DeveloperRecordsRead, DeveloperRecordsWrite};
@@ -18,7 +19,6 @@ use sextant_core::redact::redact;
 use sextant_core::text::fold;
 use sextant_ingest::csv::{self, Table};
 use sextant_store::{StoredDeveloper, StoredVersion, Tx};
-use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -61,7 +61,13 @@ impl Directory {
             records.push(record(developer)?);
         }
         let schema = schema_text(&version, &mapping);
-        Ok(Self { version: Some(version), mapping: Some(mapping), roster: Roster::new(records), ref_ids, schema })
+        Ok(Self {
+            version: Some(version),
+            mapping: Some(mapping),
+            roster: Roster::new(records),
+            ref_ids,
+            schema,
+        })
     }
 
     fn activation(&self) -> i64 {
@@ -201,7 +207,7 @@ impl Sextant {
         }
         let developers = self.store.developers().await?;
         // The rows may be of a later version than the one read before them; then this is called again.
-        self.directory.0.rcu(|known| known.clone());
+        self.directory.0.rcu(std::clone::Clone::clone);
         self.directory.set(Directory::new(version, developers)?);
         Ok(())
     }
@@ -264,7 +270,8 @@ impl Sextant {
                 "this version does not wait for its mappings; upload the file again to start a new mapping",
             ));
         }
-        let columns: Vec<String> = serde_json::from_str(&version.columns).map_err(|error| unreadable(&error))?;
+        let columns: Vec<String> =
+            serde_json::from_str(&version.columns).map_err(|error| unreadable(&error))?;
         let list = fields
             .into_iter()
             .map(|(column, field_type)| {
@@ -329,7 +336,8 @@ impl Sextant {
             kept.push((ref_id, record));
         }
         let present: std::collections::HashSet<i64> = kept.iter().map(|(ref_id, _)| *ref_id).collect();
-        let gone: Vec<i64> = before.ref_ids.iter().copied().filter(|ref_id| !present.contains(ref_id)).collect();
+        let gone: Vec<i64> =
+            before.ref_ids.iter().copied().filter(|ref_id| !present.contains(ref_id)).collect();
         let removed = gone.len();
         ended.extend(gone);
         tx.end_developers(ended, activation).await?;
@@ -347,7 +355,12 @@ impl Sextant {
         Ok(Upserted { version_id, added, updated, removed, unchanged, ignored_fields: Vec::new(), total })
     }
 
-    fn put_in_force(&self, version: StoredVersion, mapping: Mapping, mut developers: Vec<(i64, DeveloperRecord)>) {
+    fn put_in_force(
+        &self,
+        version: StoredVersion,
+        mapping: Mapping,
+        mut developers: Vec<(i64, DeveloperRecord)>,
+    ) {
         developers.sort_unstable_by_key(|(ref_id, _)| *ref_id);
         let schema = schema_text(&version, &mapping);
         let (ref_ids, records): (Vec<i64>, Vec<DeveloperRecord>) = developers.into_iter().unzip();
@@ -361,7 +374,11 @@ impl Sextant {
     }
 
     /// Adds and changes developers by e-mail address, all or nothing.
-    pub async fn upsert_developers(&self, caller: &Caller, payload: Vec<Map<String, Value>>) -> Result<Upserted, Failure> {
+    pub async fn upsert_developers(
+        &self,
+        caller: &Caller,
+        payload: Vec<Map<String, Value>>,
+    ) -> Result<Upserted, Failure> {
         let before = self.current().await?;
         let (Some(version), Some(mapping)) = (before.version.clone(), before.mapping.clone()) else {
             caller.permit::<DeveloperRecordsWrite>(&Scope::Account)?;
@@ -529,7 +546,10 @@ fn mapping_failure(errors: Vec<sextant_core::developer::MappingError>) -> Failur
 }
 
 /// The change rests on what was in force when it was computed.
-async fn same_version<A: sextant_store::ChangesDevelopers>(tx: &mut Tx<A>, seen: &Directory) -> Result<(), Failure> {
+async fn same_version<A: sextant_store::ChangesDevelopers>(
+    tx: &mut Tx<A>,
+    seen: &Directory,
+) -> Result<(), Failure> {
     let now = tx.active_version().await?.map_or(0, |version| version.activation);
     if now == seen.activation() {
         return Ok(());
@@ -549,12 +569,8 @@ fn numbered(directory: &Directory) -> HashMap<&str, (i64, &DeveloperRecord)> {
 /// The audit log names those who changed, up to a number that a page can show.
 fn changes(merged: &upsert::Merged, before: bool) -> Value {
     const SHOWN: usize = 50;
-    let updated: Vec<Value> = merged
-        .updated
-        .iter()
-        .take(SHOWN)
-        .map(|(old, new)| json!(if before { old } else { new }))
-        .collect();
+    let updated: Vec<Value> =
+        merged.updated.iter().take(SHOWN).map(|(old, new)| json!(if before { old } else { new })).collect();
     if before {
         return json!({"updated": updated});
     }
@@ -607,7 +623,8 @@ fn find(directory: &Directory, query: &DeveloperQuery) -> Result<Vec<usize>, Fai
     let records = directory.roster.records();
     let mut found: Vec<usize> = (0..records.len()).collect();
     if !query.emails.is_empty() {
-        let wanted: std::collections::HashSet<String> = query.emails.iter().map(|email| fold(email.trim())).collect();
+        let wanted: std::collections::HashSet<String> =
+            query.emails.iter().map(|email| fold(email.trim())).collect();
         found.retain(|at| wanted.contains(records[*at].email.folded()));
     }
     if !query.ref_ids.is_empty() {
@@ -616,7 +633,9 @@ fn find(directory: &Directory, query: &DeveloperQuery) -> Result<Vec<usize>, Fai
     if let Some(value) = query.search_value.as_deref().filter(|value| !value.is_empty()) {
         let column = column(directory, "searchKey", query.search_key.as_deref().unwrap_or("name"))?;
         let wanted = fold(value);
-        found.retain(|at| column.as_ref().is_some_and(|column| fold(records[*at].value(column)).contains(&wanted)));
+        found.retain(|at| {
+            column.as_ref().is_some_and(|column| fold(records[*at].value(column)).contains(&wanted))
+        });
     } else if let Some(key) = &query.search_key {
         column(directory, "searchKey", key)?;
     }
@@ -641,18 +660,20 @@ fn find(directory: &Directory, query: &DeveloperQuery) -> Result<Vec<usize>, Fai
 fn column(directory: &Directory, field: &str, name: &str) -> Result<Option<FieldMapping>, Failure> {
     let Some(mapping) = &directory.mapping else { return Ok(None) };
     let by_type = |wanted: FieldType| mapping.fields().iter().find(|known| known.field_type == wanted);
-    let found = mapping.position(name).and_then(|at| mapping.fields().get(at)).or_else(|| match fold(name).as_str() {
-        "name" => by_type(FieldType::Name),
-        "email" => by_type(FieldType::Email),
-        "manageremail" | "manager_email" => by_type(FieldType::ManagerEmail),
-        _ => None,
-    });
-    let columns = || mapping.fields().iter().map(|known| known.csv_column.as_str()).collect::<Vec<_>>().join(", ");
-    match found {
-        Some(found) => Ok(Some(found.clone())),
-        None => {
-            let shown: String = name.chars().take(60).collect();
-            Err(Failure::invalid(field, format!("`{shown}` is no column; there are {}", columns())))
+    let found = mapping.position(name).and_then(|at| mapping.fields().get(at)).or_else(|| {
+        match fold(name).as_str() {
+            "name" => by_type(FieldType::Name),
+            "email" => by_type(FieldType::Email),
+            "manageremail" | "manager_email" => by_type(FieldType::ManagerEmail),
+            _ => None,
         }
+    });
+    let columns =
+        || mapping.fields().iter().map(|known| known.csv_column.as_str()).collect::<Vec<_>>().join(", ");
+    if let Some(found) = found {
+        Ok(Some(found.clone()))
+    } else {
+        let shown: String = name.chars().take(60).collect();
+        Err(Failure::invalid(field, format!("`{shown}` is no column; there are {}", columns())))
     }
 }

@@ -82,7 +82,8 @@ impl From<StoreError> for Failure {
         match &error {
             StoreError::Unavailable(_) => Self::unavailable(error.to_string()),
             StoreError::Taken(_) => {
-                let mut failure = Self::new(Code::Conflict, "something else was stored at the same time; try again");
+                let mut failure =
+                    Self::new(Code::Conflict, "something else was stored at the same time; try again");
                 failure.cause = Some(error.to_string());
                 failure
             }

@@ -2,8 +2,8 @@
 
 use crate::Sextant;
 use crate::error::Failure;
-use crate::people::{account_admin, user_note};
 use crate::passwords::Password;
+use crate::people::{account_admin, user_note};
 use sextant_core::access::{Housekeeping, OwnSession, Permit, Scope};
 use sextant_core::audit::Event;
 use sextant_core::code::Code;

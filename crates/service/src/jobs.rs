@@ -1,9 +1,9 @@
 //! What goes on beside the requests: following the change number, renewing the lease, writing usage and notices down,
 //! clearing what has run out.
 
+use crate::Sextant;
 use crate::error::Failure;
 use crate::ring;
-use crate::Sextant;
 use sextant_core::access::{Housekeeping, Permit, Scope};
 use sextant_store::StoreError;
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 use crate::error::Failure;
 use crate::{Publish, Sextant, project_scope};
+use serde_json::{Value, json};
 use sextant_core::access::{Actor, Authority, Caller, Permit, Project, Scope};
 use sextant_core::audit::{Event, Kind, Note};
 use sextant_core::code::Code;
@@ -14,7 +15,6 @@ use sextant_core::power::{Excess, Power};
 use sextant_core::text::{Description, Name};
 use sextant_core::time::Time;
 use sextant_store::{KeyFilter, KeyOrder, KeyRecord, NewKey, StoreError, Tx};
-use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -193,7 +193,12 @@ impl Sextant {
     }
 
     /// One key of a project.
-    pub async fn read_key(&self, caller: &Caller, project: &Arc<Project>, id: &str) -> Result<KeyView, Failure> {
+    pub async fn read_key(
+        &self,
+        caller: &Caller,
+        project: &Arc<Project>,
+        id: &str,
+    ) -> Result<KeyView, Failure> {
         caller.permit::<ApiKeysRead>(&project_scope(project))?;
         let id = key_id(id)?;
         let record = self.store.key(&project.id, id).await?.ok_or_else(|| Failure::not_found("key"))?;
@@ -266,7 +271,10 @@ impl Sextant {
         let now = self.clock.now();
         let id = key_id(id)?;
         if !(0..=LONGEST_OVERLAP).contains(&input.overlap_seconds) {
-            return Err(Failure::invalid("overlapSeconds", format!("must be between 0 and {LONGEST_OVERLAP}")));
+            return Err(Failure::invalid(
+                "overlapSeconds",
+                format!("must be between 0 and {LONGEST_OVERLAP}"),
+            ));
         }
         let overlap = Duration::from_secs(u64::try_from(input.overlap_seconds).unwrap_or(0));
         let permit = caller.permit::<ApiKeysWrite>(&scope)?;
@@ -321,7 +329,10 @@ impl Sextant {
     /// Ends the key that asks.
     pub async fn delete_own_key(&self, caller: &Caller) -> Result<(), Failure> {
         let (Actor::ApiKey(id), Authority::Key { project, .. }) = (&caller.actor, &caller.authority) else {
-            return Err(Failure::new(Code::InvalidRequest, "only a key can end itself; name the key to delete"));
+            return Err(Failure::new(
+                Code::InvalidRequest,
+                "only a key can end itself; name the key to delete",
+            ));
         };
         let permit = caller.permit_own::<ApiKeysWrite>(&project_scope(project));
         self.end_key(caller, permit, project, *id).await
@@ -357,9 +368,16 @@ impl Sextant {
         if !tx.end_overlap(admission.entry.id).await? {
             return Ok(());
         }
-        let Some(record) = tx.key(&admission.entry.project.id, admission.entry.id).await? else { return Ok(()) };
+        let Some(record) = tx.key(&admission.entry.project.id, admission.entry.id).await? else {
+            return Ok(());
+        };
         let number = tx
-            .commit(vec![note(Event::Edited, &record, None, Some(json!({"previousSecret": "ended by first use"})))])
+            .commit(vec![note(
+                Event::Edited,
+                &record,
+                None,
+                Some(json!({"previousSecret": "ended by first use"})),
+            )])
             .await?;
         self.publish(number, Publish::Taking, &[]).await
     }
@@ -394,8 +412,10 @@ impl Sextant {
         let pepper = self.peppers.current();
         let mut made = Vec::new();
         while made.len() < count {
-            let mut tx =
-                self.store.begin(Permit::<ApiKeysWrite>::system("measuring", scope.clone()), self.clock.now()).await?;
+            let mut tx = self
+                .store
+                .begin(Permit::<ApiKeysWrite>::system("measuring", scope.clone()), self.clock.now())
+                .await?;
             let batch = (count - made.len()).min(20_000);
             let mut keys = Vec::with_capacity(batch);
             for _ in 0..batch {
@@ -438,7 +458,10 @@ fn description(text: Option<&str>) -> Result<Description, Failure> {
 fn scopes(names: Option<&[String]>, role: KeyRole) -> Result<PermissionSet, Failure> {
     let Some(names) = names else { return Ok(role.permissions()) };
     if names.is_empty() {
-        return Err(Failure::invalid("scopes", "must name at least one permission; leave it out for the role's whole set"));
+        return Err(Failure::invalid(
+            "scopes",
+            "must name at least one permission; leave it out for the role's whole set",
+        ));
     }
     let mut set = PermissionSet::EMPTY;
     for name in names {
@@ -446,7 +469,10 @@ fn scopes(names: Option<&[String]>, role: KeyRole) -> Result<PermissionSet, Fail
         let permission = Permission::parse(name)
             .ok_or_else(|| Failure::invalid("scopes", format!("has `{shown}`, which is no permission")))?;
         if !role.permissions().has(permission) {
-            return Err(Failure::invalid("scopes", format!("has `{shown}`, which the role {role} does not have")));
+            return Err(Failure::invalid(
+                "scopes",
+                format!("has `{shown}`, which the role {role} does not have"),
+            ));
         }
         set = set.or(PermissionSet::of(&[permission]));
     }
@@ -472,7 +498,10 @@ fn rate(number: Option<i64>) -> Result<Option<u32>, Failure> {
     let Some(number) = number else { return Ok(None) };
     match u32::try_from(number) {
         Ok(rate) if (1..=6_000_000).contains(&rate) => Ok(Some(rate)),
-        _ => Err(Failure::invalid("rateLimitPerMinute", "must be between 1 and 6000000; leave it out for no limit")),
+        _ => Err(Failure::invalid(
+            "rateLimitPerMinute",
+            "must be between 1 and 6000000; leave it out for no limit",
+        )),
     }
 }
 
@@ -485,7 +514,10 @@ fn holds(caller: &Caller, scope: &Scope, power: &Power) -> Result<(), Failure> {
             let names: Vec<String> = missing.iter().map(|permission| format!("`{permission}`")).collect();
             Err(Failure::new(
                 Code::PermissionDenied,
-                format!("this would give {}, which you do not hold yourself; ask for fewer scopes", names.join(", ")),
+                format!(
+                    "this would give {}, which you do not hold yourself; ask for fewer scopes",
+                    names.join(", ")
+                ),
             ))
         }
         Some(bound) => Err(Failure::new(
@@ -497,7 +529,10 @@ fn holds(caller: &Caller, scope: &Scope, power: &Power) -> Result<(), Failure> {
 
 fn may_grant(caller: &Caller, scope: &Scope, role: KeyRole, power: &Power) -> Result<(), Failure> {
     if matches!(caller.authority, Authority::Key { .. }) && role != KeyRole::Ingestion {
-        return Err(Failure::new(Code::PermissionDenied, "a key can make Ingestion keys only; a person makes Admin keys"));
+        return Err(Failure::new(
+            Code::PermissionDenied,
+            "a key can make Ingestion keys only; a person makes Admin keys",
+        ));
     }
     holds(caller, scope, power)
 }
@@ -518,7 +553,10 @@ fn would_widen(excess: &[Excess]) -> Failure {
     let fields: Vec<&str> = excess.iter().map(|excess| excess.field()).collect();
     Failure::new(
         Code::WouldWiden,
-        format!("{} would widen the key's power, which can only be narrowed; make a new key", fields.join(", ")),
+        format!(
+            "{} would widen the key's power, which can only be narrowed; make a new key",
+            fields.join(", ")
+        ),
     )
 }
 
@@ -561,7 +599,8 @@ fn scopes_within(names: &[String]) -> Result<PermissionSet, Failure> {
         .iter()
         .map(|name| {
             let shown: String = name.chars().take(60).collect();
-            Permission::parse(name).ok_or_else(|| Failure::invalid("scopes", format!("has `{shown}`, which is no permission")))
+            Permission::parse(name)
+                .ok_or_else(|| Failure::invalid("scopes", format!("has `{shown}`, which is no permission")))
         })
         .collect()
 }
@@ -610,9 +649,10 @@ fn filter(query: &KeyQuery, now: Time) -> Result<(KeyFilter, (KeyOrder, bool)), 
 
 fn name_taken(error: StoreError, name: &str) -> Failure {
     match error {
-        StoreError::Taken(_) => {
-            Failure::new(Code::NameTaken, format!("the name `{name}` is taken by another key of this project"))
-        }
+        StoreError::Taken(_) => Failure::new(
+            Code::NameTaken,
+            format!("the name `{name}` is taken by another key of this project"),
+        ),
         other => other.into(),
     }
 }
@@ -637,7 +677,8 @@ async fn remembered(
     retry: &Idempotency,
 ) -> Result<Option<KeyId>, Failure> {
     let length = retry.key.len();
-    if !(1..=255).contains(&length) || !retry.key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+    if !(1..=255).contains(&length) || !retry.key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+    {
         return Err(Failure::invalid("Idempotency-Key", "must be 1 to 255 visible ASCII characters"));
     }
     let not_before = tx.now().minus(REMEMBERED);

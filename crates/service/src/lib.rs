@@ -19,14 +19,15 @@ mod usage;
 mod verify;
 
 pub use audit::{AuditQuery, ChainReport};
-pub use developers::{DeveloperQuery, DeveloperPage, Directory, Preview, Upserted};
+pub use developers::{DeveloperPage, DeveloperQuery, Directory, Preview, Upserted};
 pub use error::Failure;
 pub use install::{FirstAdmin, Installation};
 pub use keys::{CreateKey, Idempotency, KeyList, KeyQuery, KeyView, Minted, PatchKey, RotateKey};
 pub use metrics::Metrics;
 pub use people::{BindingInput, CreateUser, PatchUser, UserView};
 pub use ring::{Entry, LEASE, Ring};
-pub use sessions::{SignedIn, Who};
+pub use sessions::{SignedIn, Who, person_caller};
+pub use sextant_store::UserRecord;
 pub use tenancy::{OrganizationView, ProjectView};
 pub use verify::{Admission, Moment};
 
@@ -172,7 +173,8 @@ impl Sextant {
                 return Ok(Arc::new(found.project));
             }
         }
-        let shown = Identifier::parse(project).map_or_else(|| "project".to_owned(), |id| format!("project `{id}`"));
+        let shown =
+            Identifier::parse(project).map_or_else(|| "project".to_owned(), |id| format!("project `{id}`"));
         Err(Failure::not_found(&shown))
     }
 
@@ -226,7 +228,10 @@ impl Sextant {
         power.permissions = admission.permissions;
         Caller {
             actor: Actor::ApiKey(admission.entry.id),
-            authority: sextant_core::access::Authority::Key { power, project: admission.entry.project.clone() },
+            authority: sextant_core::access::Authority::Key {
+                power,
+                project: admission.entry.project.clone(),
+            },
             origin,
         }
     }

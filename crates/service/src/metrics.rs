@@ -46,7 +46,12 @@ impl Default for Metrics {
         let refusals: Family<ByCode, Counter> = Family::default();
         registry.register("refusals", "Requests that were refused, by code", refusals.clone());
         let fence = Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0]);
-        registry.register_with_unit("fence", "From a change to its being in force everywhere", Unit::Seconds, fence.clone());
+        registry.register_with_unit(
+            "fence",
+            "From a change to its being in force everywhere",
+            Unit::Seconds,
+            fence.clone(),
+        );
         let usage_batches = Counter::default();
         registry.register("usage_batches", "Batches of key usage written down", usage_batches.clone());
         let keys = Gauge::default();

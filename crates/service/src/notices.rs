@@ -2,19 +2,19 @@
 //! here and written to the audit log at most once a minute for each actor, code and route, outside the request.
 
 use crate::ring::Entry;
+use serde_json::json;
 use sextant_core::access::{Actor, Housekeeping, Origin, Permit, Project, Scope};
 use sextant_core::audit::{Event, Kind, Note};
 use sextant_core::code::Code;
 use sextant_core::time::Time;
 use sextant_store::{Store, StoreError};
-use serde_json::json;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How often the same thing is written at most.
-const AT_MOST_EVERY: Duration = Duration::from_secs(60);
+const AT_MOST_EVERY: Duration = Duration::from_mins(1);
 /// How many different things are remembered; what is more is counted without detail.
 const MOST: usize = 10_000;
 
@@ -44,7 +44,14 @@ pub(crate) struct Notices {
 }
 
 impl Notices {
-    fn count(&self, actor: Actor, note: (Kind, Event, String, String), route: &str, scope: Scope, address: Option<IpAddr>) {
+    fn count(
+        &self,
+        actor: Actor,
+        note: (Kind, Event, String, String),
+        route: &str,
+        scope: Scope,
+        address: Option<IpAddr>,
+    ) {
         let (kind, event, subject, what) = &note;
         let subject = Subject {
             kind: kind.name(),
@@ -57,20 +64,34 @@ impl Notices {
         if counts.len() >= MOST && !counts.contains_key(&subject) {
             return;
         }
-        let count = counts.entry(subject).or_insert(Count { note, scope, actor, pending: 0, address, written: None });
+        let count =
+            counts.entry(subject).or_insert(Count { note, scope, actor, pending: 0, address, written: None });
         count.pending += 1;
         count.address = address;
     }
 
     /// A request that an authenticated caller was refused.
-    pub(crate) fn denied(&self, actor: &Actor, code: Code, route: &str, project: Option<&Arc<Project>>, origin: &Origin) {
+    pub(crate) fn denied(
+        &self,
+        actor: &Actor,
+        code: Code,
+        route: &str,
+        project: Option<&Arc<Project>>,
+        origin: &Origin,
+    ) {
         let subject = match actor {
             Actor::User { email, .. } => email.clone(),
             Actor::ApiKey(id) => id.to_string(),
             Actor::System(reason) => (*reason).to_owned(),
         };
         let scope = project.map_or(Scope::Account, |project| Scope::Project(project.clone()));
-        self.count(actor.clone(), (Kind::Access, Event::Fail, subject, code.name().to_owned()), route, scope, origin.address);
+        self.count(
+            actor.clone(),
+            (Kind::Access, Event::Fail, subject, code.name().to_owned()),
+            route,
+            scope,
+            origin.address,
+        );
     }
 
     /// A live key that was seen where keys must not be.
@@ -81,7 +102,12 @@ impl Notices {
 
     /// A secret that was rotated out.
     pub(crate) fn rotated_out(&self, entry: &Entry, address: Option<IpAddr>) {
-        let note = (Kind::ApiAccessKey, Event::Fail, entry.id.to_string(), "a rotated-out secret was used".to_owned());
+        let note = (
+            Kind::ApiAccessKey,
+            Event::Fail,
+            entry.id.to_string(),
+            "a rotated-out secret was used".to_owned(),
+        );
         self.count(Actor::System("counted uses"), note, "", Scope::Project(entry.project.clone()), address);
     }
 

@@ -4,6 +4,7 @@ use crate::Sextant;
 use crate::error::Failure;
 use crate::install::LINK;
 use crate::passwords::Password;
+use serde_json::{Value, json};
 use sextant_core::access::{Binding, BindingScope, Caller, Scope};
 use sextant_core::audit::{Event, Kind, Note};
 use sextant_core::code::Code;
@@ -14,7 +15,6 @@ use sextant_core::permission::PersonRole;
 use sextant_core::permission::action::{UsersRead, UsersWrite};
 use sextant_core::text::Name;
 use sextant_store::{PasswordHash, ProjectRecord, StoreError, UserRecord};
-use serde_json::{Value, json};
 
 /// A role and where it is to hold: without identifiers at the account.
 #[derive(Clone, Debug)]
@@ -64,7 +64,11 @@ pub struct UserView {
 
 impl Sextant {
     /// A page of people.
-    pub async fn list_users(&self, caller: &Caller, page: (i64, i64)) -> Result<(Vec<UserView>, i64), Failure> {
+    pub async fn list_users(
+        &self,
+        caller: &Caller,
+        page: (i64, i64),
+    ) -> Result<(Vec<UserView>, i64), Failure> {
         caller.permit::<UsersRead>(&Scope::Account)?;
         let (users, total) = self.store.user_page(page.0, page.1).await?;
         let projects = self.store.projects().await?;
@@ -79,7 +83,11 @@ impl Sextant {
     }
 
     /// Adds a person. The token is for a one-time link, where no password was given.
-    pub async fn create_user(&self, caller: &Caller, input: CreateUser) -> Result<(UserView, Option<Token>), Failure> {
+    pub async fn create_user(
+        &self,
+        caller: &Caller,
+        input: CreateUser,
+    ) -> Result<(UserView, Option<Token>), Failure> {
         let email = Email::parse(&input.email).map_err(|error| Failure::invalid("email", error))?;
         let name = Name::parse(input.name.as_deref().unwrap_or_else(|| email.local_part()))
             .map_err(|error| Failure::invalid("name", error))?;
@@ -106,9 +114,10 @@ impl Sextant {
 
         let mut tx = self.store.begin(permit, now).await?;
         tx.insert_user(&user, email.folded()).await.map_err(|error| match error {
-            StoreError::Taken(_) => {
-                Failure::new(Code::NameTaken, format!("someone with the e-mail address {} is there", email.written()))
-            }
+            StoreError::Taken(_) => Failure::new(
+                Code::NameTaken,
+                format!("someone with the e-mail address {} is there", email.written()),
+            ),
             other => other.into(),
         })?;
         for binding in &bindings {
@@ -156,7 +165,10 @@ impl Sextant {
             }
         }
         if tx.account_admins().await? == 0 {
-            return Err(Failure::new(Code::Conflict, "this would leave nobody who may manage people; make another Account Admin first"));
+            return Err(Failure::new(
+                Code::Conflict,
+                "this would leave nobody who may manage people; make another Account Admin first",
+            ));
         }
         if !after.active {
             tx.end_sessions(&after.id, "").await?;
@@ -165,7 +177,8 @@ impl Sextant {
         if let Some(token) = &token {
             tx.insert_link(self.peppers.current().token_mac(token), &after.id, now.plus(LINK)).await?;
         }
-        let held = |user: &UserRecord| user.bindings.iter().map(|(_, binding)| binding.clone()).collect::<Vec<_>>();
+        let held =
+            |user: &UserRecord| user.bindings.iter().map(|(_, binding)| binding.clone()).collect::<Vec<_>>();
         let (old, new) = (held(&before), held(&after));
         tx.commit(vec![user_note(Event::Edited, &after, Some((&before, &old)), Some(&new))]).await?;
         Ok((view(after, &projects), token))
@@ -178,13 +191,20 @@ impl Sextant {
         let mut tx = self.store.begin(permit, self.clock.now()).await?;
         tx.delete_user(&user.id).await?;
         if tx.account_admins().await? == 0 {
-            return Err(Failure::new(Code::Conflict, "this would leave nobody who may manage people; make another Account Admin first"));
+            return Err(Failure::new(
+                Code::Conflict,
+                "this would leave nobody who may manage people; make another Account Admin first",
+            ));
         }
         tx.commit(vec![user_note(Event::Deleted, &user, None, None)]).await?;
         Ok(())
     }
 
-    async fn bindings(&self, roles: &[BindingInput], projects: &[ProjectRecord]) -> Result<Vec<Binding>, Failure> {
+    async fn bindings(
+        &self,
+        roles: &[BindingInput],
+        projects: &[ProjectRecord],
+    ) -> Result<Vec<Binding>, Failure> {
         let organizations = self.store.organizations().await?;
         let mut bindings: Vec<Binding> = Vec::new();
         for input in roles {
@@ -200,14 +220,20 @@ impl Sextant {
                             && known.project.identifier.as_str() == project
                     });
                     let found = found.ok_or_else(|| {
-                        Failure::invalid("roles.projectIdentifier", format!("`{project}` is no project of `{organization}`"))
+                        Failure::invalid(
+                            "roles.projectIdentifier",
+                            format!("`{project}` is no project of `{organization}`"),
+                        )
                     })?;
                     BindingScope::Project(found.project.id.clone())
                 }
                 (Some(organization), None) => {
                     let found = organizations.iter().find(|known| known.identifier.as_str() == organization);
                     let found = found.ok_or_else(|| {
-                        Failure::invalid("roles.orgIdentifier", format!("`{organization}` is no organisation"))
+                        Failure::invalid(
+                            "roles.orgIdentifier",
+                            format!("`{organization}` is no organisation"),
+                        )
                     })?;
                     BindingScope::Organization(found.identifier.clone())
                 }
@@ -250,7 +276,9 @@ fn user_fields(user: &UserRecord, bindings: &[Binding]) -> Value {
         .iter()
         .map(|binding| match &binding.scope {
             BindingScope::Account => format!("{} at the account", binding.role),
-            BindingScope::Organization(organization) => format!("{} at organisation {organization}", binding.role),
+            BindingScope::Organization(organization) => {
+                format!("{} at organisation {organization}", binding.role)
+            }
             BindingScope::Project(project) => format!("{} at project {project}", binding.role),
         })
         .collect();

@@ -117,7 +117,8 @@ impl Sextant {
     ) -> Result<SignedIn, Failure> {
         let address = origin.address.map_or_else(String::new, |address| address.to_string());
         self.throttle.attempt("set-up link", &address, self.clock.monotonic())?;
-        let gone = || Failure::new(Code::NotFound, "this set-up link was used or has run out; ask for a new one");
+        let gone =
+            || Failure::new(Code::NotFound, "this set-up link was used or has run out; ask for a new one");
         let token = Token::parse(token).ok_or_else(gone)?;
         let mac = self.peppers.current().token_mac(&token);
         let owner = self.store.setup_link(mac, self.clock.now()).await?.ok_or_else(gone)?;
@@ -134,8 +135,10 @@ impl Sextant {
                 let hash = self.passwords.hash(Password::parse(password)?, &*self.entropy).await?;
                 user.password_hash = Some(PasswordHash(hash));
                 let caller = person(&user, origin.clone());
-                let mut tx =
-                    self.store.begin(caller.permit_own::<OwnSession>(&Scope::Account), self.clock.now()).await?;
+                let mut tx = self
+                    .store
+                    .begin(caller.permit_own::<OwnSession>(&Scope::Account), self.clock.now())
+                    .await?;
                 if !tx.use_link(mac).await? {
                     return Err(gone());
                 }
@@ -176,4 +179,9 @@ pub(crate) fn person(user: &UserRecord, origin: Origin) -> Caller {
         authority: Authority::Person(user.bindings.iter().map(|(_, binding)| binding.clone()).collect()),
         origin,
     }
+}
+
+/// A person as a caller, for saying what they may do.
+pub fn person_caller(user: &UserRecord) -> Caller {
+    person(user, Origin::default())
 }

@@ -2,6 +2,7 @@
 
 use crate::error::Failure;
 use crate::{Publish, Sextant};
+use serde_json::json;
 use sextant_core::access::{Caller, Project, Scope};
 use sextant_core::audit::{Event, Kind, Note};
 use sextant_core::code::Code;
@@ -9,7 +10,6 @@ use sextant_core::id::{Identifier, ProjectId};
 use sextant_core::permission::action::{UsersRead, UsersWrite};
 use sextant_core::text::Name;
 use sextant_store::{OrganizationRecord, ProjectRecord, StoreError};
-use serde_json::json;
 use std::sync::Arc;
 
 /// An organisation as it is shown.
@@ -25,7 +25,11 @@ impl Sextant {
     }
 
     /// The projects of an organisation.
-    pub async fn list_projects(&self, caller: &Caller, organization: &str) -> Result<Vec<ProjectView>, Failure> {
+    pub async fn list_projects(
+        &self,
+        caller: &Caller,
+        organization: &str,
+    ) -> Result<Vec<ProjectView>, Failure> {
         caller.permit::<UsersRead>(&Scope::Account)?;
         let known = self.store.organizations().await?;
         if !known.iter().any(|known| known.identifier.as_str() == organization) {
@@ -53,10 +57,13 @@ impl Sextant {
         name: Option<&str>,
     ) -> Result<OrganizationView, Failure> {
         let identifier = parse_identifier(identifier)?;
-        let name = Name::parse(name.unwrap_or(identifier.as_str())).map_err(|error| Failure::invalid("name", error))?;
+        let name = Name::parse(name.unwrap_or(identifier.as_str()))
+            .map_err(|error| Failure::invalid("name", error))?;
         let permit = caller.permit::<UsersWrite>(&Scope::Account)?;
         let mut tx = self.store.begin(permit, self.clock.now()).await?;
-        tx.insert_organization(&identifier, name.as_str()).await.map_err(|error| taken(error, &identifier))?;
+        tx.insert_organization(&identifier, name.as_str())
+            .await
+            .map_err(|error| taken(error, &identifier))?;
         let created_at = tx.now();
         tx.commit(vec![note(Kind::Organization, identifier.as_str(), name.as_str())]).await?;
         Ok(OrganizationView { identifier, name: name.as_str().to_owned(), created_at })
@@ -71,7 +78,8 @@ impl Sextant {
         name: Option<&str>,
     ) -> Result<ProjectView, Failure> {
         let identifier = parse_identifier(identifier)?;
-        let name = Name::parse(name.unwrap_or(identifier.as_str())).map_err(|error| Failure::invalid("name", error))?;
+        let name = Name::parse(name.unwrap_or(identifier.as_str()))
+            .map_err(|error| Failure::invalid("name", error))?;
         let permit = caller.permit::<UsersWrite>(&Scope::Account)?;
         let known = self.store.organizations().await?;
         let organization = known
@@ -81,7 +89,9 @@ impl Sextant {
             .identifier;
         let project = Project { id: ProjectId::draw(&*self.entropy), organization, identifier };
         let mut tx = self.store.begin(permit, self.clock.now()).await?;
-        tx.insert_project(&project, name.as_str()).await.map_err(|error| taken(error, &project.identifier))?;
+        tx.insert_project(&project, name.as_str())
+            .await
+            .map_err(|error| taken(error, &project.identifier))?;
         let created_at = tx.now();
         let path = format!("{}/{}", project.organization, project.identifier);
         let number = tx.commit(vec![note(Kind::Project, &path, name.as_str())]).await?;
@@ -92,13 +102,18 @@ impl Sextant {
 
 fn parse_identifier(text: &str) -> Result<Identifier, Failure> {
     Identifier::parse(text).ok_or_else(|| {
-        Failure::invalid("identifier", "must be 1 to 128 letters, digits, `_`, `-` or `$`, beginning with a letter, digit or `_`")
+        Failure::invalid(
+            "identifier",
+            "must be 1 to 128 letters, digits, `_`, `-` or `$`, beginning with a letter, digit or `_`",
+        )
     })
 }
 
 fn taken(error: StoreError, identifier: &Identifier) -> Failure {
     match error {
-        StoreError::Taken(_) => Failure::new(Code::NameTaken, format!("the identifier `{identifier}` is taken")),
+        StoreError::Taken(_) => {
+            Failure::new(Code::NameTaken, format!("the identifier `{identifier}` is taken"))
+        }
         other => other.into(),
     }
 }

@@ -25,7 +25,9 @@ impl Throttle {
         if limits.len() > MOST {
             limits.retain(|_, limit| !limit.is_full(now));
         }
-        for (name, per_minute) in [(format!("email {email}"), BY_EMAIL), (format!("address {address}"), BY_ADDRESS)] {
+        for (name, per_minute) in
+            [(format!("email {email}"), BY_EMAIL), (format!("address {address}"), BY_ADDRESS)]
+        {
             let allowance = limits.entry(name).or_default().ask(per_minute, now);
             if !allowance.allowed {
                 return Err(Failure::new(Code::RateLimited, "too many failed sign-ins; wait a little")

@@ -93,7 +93,10 @@ impl Sextant {
         }
         let allowance = rate.map(|rate| (rate, entry.limit.ask(rate, moment.monotonic)));
         let ends_overlap = matches!(matched, Match::Current)
-            && entry.former().iter().any(|former| former.ends_on_first_use && former.valid_until > moment.now);
+            && entry
+                .former()
+                .iter()
+                .any(|former| former.ends_on_first_use && former.valid_until > moment.now);
         Ok(Admission { entry, permissions, allowance, ends_overlap })
     }
 
@@ -103,7 +106,8 @@ impl Sextant {
             return Match::Current;
         }
         for former in entry.former() {
-            let mac = if former.pepper == entry.pepper { mac } else { self.peppers.get(former.pepper).mac(key) };
+            let mac =
+                if former.pepper == entry.pepper { mac } else { self.peppers.get(former.pepper).mac(key) };
             if mac == former.mac {
                 return if former.valid_until > now { Match::Former } else { Match::RotatedOut };
             }

@@ -116,12 +116,17 @@ impl AuditFilter {
             if words.is_empty() {
                 return;
             }
-            let places: Vec<String> = (0..words.len()).map(|at| format!("${}", values.len() + at + 1)).collect();
+            let places: Vec<String> =
+                (0..words.len()).map(|at| format!("${}", values.len() + at + 1)).collect();
             parts.push(format!("{column} in ({})", places.join(",")));
             values.extend(words);
         };
         one_of("chain", self.chains.iter().map(Value::from).collect(), &mut parts);
-        one_of("lower(actor_name)", self.actors.iter().map(|name| name.to_lowercase().into()).collect(), &mut parts);
+        one_of(
+            "lower(actor_name)",
+            self.actors.iter().map(|name| name.to_lowercase().into()).collect(),
+            &mut parts,
+        );
         one_of("kind", self.kinds.iter().map(|word| Value::from(*word)).collect(), &mut parts);
         one_of("event", self.events.iter().map(|word| Value::from(*word)).collect(), &mut parts);
         one_of("subject_id", self.subject.iter().map(Value::from).collect(), &mut parts);
@@ -140,7 +145,12 @@ impl AuditFilter {
 
 impl Store {
     /// Entries that fit, newest first.
-    pub async fn audit_page(&self, filter: &AuditFilter, offset: i64, limit: i64) -> Result<AuditPage, StoreError> {
+    pub async fn audit_page(
+        &self,
+        filter: &AuditFilter,
+        offset: i64,
+        limit: i64,
+    ) -> Result<AuditPage, StoreError> {
         let (condition, values) = filter.condition();
         let count: Vec<(i64,)> = self
             .db
@@ -168,9 +178,14 @@ impl Store {
 
     /// The chains' heads.
     pub async fn audit_heads(&self) -> Result<Vec<Head>, StoreError> {
-        let rows: Vec<(String, i64, String, String)> =
-            self.db.all("select chain, sequence, hash, seal from audit_heads order by chain", Vec::new()).await?;
-        Ok(rows.into_iter().map(|(chain, sequence, hash, seal)| Head { chain, sequence, hash, seal }).collect())
+        let rows: Vec<(String, i64, String, String)> = self
+            .db
+            .all("select chain, sequence, hash, seal from audit_heads order by chain", Vec::new())
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(chain, sequence, hash, seal)| Head { chain, sequence, hash, seal })
+            .collect())
     }
 
     /// The chains that have entries, whether or not they have a head.

@@ -53,7 +53,8 @@ impl Location {
             return Ok(Self::Sqlite(PathBuf::from(path)));
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            PgConnectOptions::from_str(url).map_err(|_| "is not a readable postgres:// address".to_owned())?;
+            PgConnectOptions::from_str(url)
+                .map_err(|_| "is not a readable postgres:// address".to_owned())?;
             return Ok(Self::Postgres(PostgresUrl(url.to_owned())));
         }
         Err("must be sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE".to_owned())
@@ -142,8 +143,12 @@ macro_rules! args {
 pub(crate) use args;
 
 /// A row that reads from both databases.
-pub(crate) trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static {}
-impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static {}
+pub(crate) trait Row:
+    for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static
+{
+}
+impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin + 'static
+{}
 
 type SqliteQuery<'q> = sqlx::query::Query<'q, Sqlite, <Sqlite as sqlx::Database>::Arguments>;
 type PostgresQuery<'q> = sqlx::query::Query<'q, Postgres, <Postgres as sqlx::Database>::Arguments>;
@@ -232,7 +237,11 @@ impl Db {
     }
 
     /// All rows of a query.
-    pub(crate) async fn all<T: Row>(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<T>, StoreError> {
+    pub(crate) async fn all<T: Row>(
+        &self,
+        sql: &'static str,
+        values: Vec<Value>,
+    ) -> Result<Vec<T>, StoreError> {
         self.fetch(Cow::Borrowed(sql), values).await
     }
 
@@ -259,7 +268,11 @@ impl Db {
     }
 
     /// The first row, if there is one.
-    pub(crate) async fn optional<T: Row>(&self, sql: &'static str, values: Vec<Value>) -> Result<Option<T>, StoreError> {
+    pub(crate) async fn optional<T: Row>(
+        &self,
+        sql: &'static str,
+        values: Vec<Value>,
+    ) -> Result<Option<T>, StoreError> {
         Ok(self.all(sql, values).await?.into_iter().next())
     }
 
@@ -276,7 +289,9 @@ impl Db {
     async fn start(&self, writing: bool) -> Result<Transactional, StoreError> {
         let begun = async {
             Ok::<_, sqlx::Error>(match (&self.pools, writing) {
-                (Pools::Sqlite { write, .. }, true) => Live::Sqlite(write.begin_with("begin immediate").await?),
+                (Pools::Sqlite { write, .. }, true) => {
+                    Live::Sqlite(write.begin_with("begin immediate").await?)
+                }
                 (Pools::Sqlite { read, .. }, false) => Live::Sqlite(read.begin().await?),
                 (Pools::Postgres(pool), true) => Live::Postgres(pool.begin().await?),
                 (Pools::Postgres(pool), false) => {
@@ -363,11 +378,19 @@ impl Transactional {
     }
 
     /// All rows of a query.
-    pub(crate) async fn all<T: Row>(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<T>, StoreError> {
+    pub(crate) async fn all<T: Row>(
+        &mut self,
+        sql: &'static str,
+        values: Vec<Value>,
+    ) -> Result<Vec<T>, StoreError> {
         self.fetch(Cow::Borrowed(sql), values).await
     }
 
-    async fn fetch<T: Row>(&mut self, sql: Cow<'static, str>, values: Vec<Value>) -> Result<Vec<T>, StoreError> {
+    async fn fetch<T: Row>(
+        &mut self,
+        sql: Cow<'static, str>,
+        values: Vec<Value>,
+    ) -> Result<Vec<T>, StoreError> {
         let runtime = self.runtime.clone();
         let live = self.live();
         let rows = async move {
@@ -396,7 +419,11 @@ impl Transactional {
     }
 
     /// The only row.
-    pub(crate) async fn one<T: Row>(&mut self, sql: &'static str, values: Vec<Value>) -> Result<T, StoreError> {
+    pub(crate) async fn one<T: Row>(
+        &mut self,
+        sql: &'static str,
+        values: Vec<Value>,
+    ) -> Result<T, StoreError> {
         self.optional(sql, values).await?.ok_or_else(|| StoreError::Broken(format!("no row: {sql}")))
     }
 

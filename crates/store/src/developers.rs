@@ -139,7 +139,10 @@ impl<A: ChangesDevelopers> Tx<A> {
         let now = self.now().micros();
         if kind == "UPLOAD" {
             self.inner
-                .execute("update developer_versions set state = 'SUPERSEDED' where state = 'PREVIEW'", Vec::new())
+                .execute(
+                    "update developer_versions set state = 'SUPERSEDED' where state = 'PREVIEW'",
+                    Vec::new(),
+                )
                 .await?;
             self.inner
                 .execute(
@@ -190,7 +193,12 @@ impl<A: ChangesDevelopers> Tx<A> {
     }
 
     /// Puts a version in force with its mapping, and answers the number of its activation.
-    pub async fn activate_version(&mut self, id: i64, mapping: &str, row_count: i64) -> Result<i64, StoreError> {
+    pub async fn activate_version(
+        &mut self,
+        id: i64,
+        mapping: &str,
+        row_count: i64,
+    ) -> Result<i64, StoreError> {
         self.announce("developers", "account").await?;
         self.inner
             .execute("update developer_versions set state = 'PAST' where state = 'ACTIVE'", Vec::new())
@@ -210,14 +218,13 @@ impl<A: ChangesDevelopers> Tx<A> {
 
     /// The developers of today, as this change sees them.
     pub async fn developers(&mut self) -> Result<Vec<(i64, String)>, StoreError> {
-        self.inner
-            .all("select ref_id, email_folded from developers where valid_to is null", Vec::new())
-            .await
+        self.inner.all("select ref_id, email_folded from developers where valid_to is null", Vec::new()).await
     }
 
     /// The largest number a developer ever had.
     pub async fn last_ref_id(&mut self) -> Result<i64, StoreError> {
-        let (last,): (i64,) = self.inner.one("select coalesce(max(ref_id), 0) from developers", Vec::new()).await?;
+        let (last,): (i64,) =
+            self.inner.one("select coalesce(max(ref_id), 0) from developers", Vec::new()).await?;
         Ok(last)
     }
 

@@ -20,7 +20,9 @@ impl fmt::Display for StoreError {
         match self {
             Self::Taken(rule) => write!(f, "the unique rule {rule} was broken"),
             Self::Unavailable(cause) => write!(f, "the database is not available: {cause}"),
-            Self::Newer => f.write_str("the database was made by a newer version of Sextant; use that version or a newer one"),
+            Self::Newer => f.write_str(
+                "the database was made by a newer version of Sextant; use that version or a newer one",
+            ),
             Self::Broken(cause) => write!(f, "the database answered unexpectedly: {cause}"),
         }
     }

@@ -231,7 +231,10 @@ impl Store {
     pub async fn key(&self, project: &ProjectId, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
         let rows: Vec<KeyRow> = self
             .db
-            .all_of(format!("{SELECT} where k.project_id = $1 and k.id = $2"), args![project.as_str(), id.as_str()])
+            .all_of(
+                format!("{SELECT} where k.project_id = $1 and k.id = $2"),
+                args![project.as_str(), id.as_str()],
+            )
             .await?;
         rows.into_iter().next().map(TryInto::try_into).transpose()
     }
@@ -265,7 +268,9 @@ impl Store {
         let count: Vec<(i64,)> = self
             .db
             .all_of(
-                format!("select count(*) from api_keys k left join api_key_usage u on u.key_id = k.id {condition}"),
+                format!(
+                    "select count(*) from api_keys k left join api_key_usage u on u.key_id = k.id {condition}"
+                ),
                 values.clone(),
             )
             .await?;
@@ -275,7 +280,10 @@ impl Store {
         page.extend(args![limit, offset]);
         let rows: Vec<KeyRow> = self
             .db
-            .all_of(format!("{SELECT} {condition} order by {column} {way}, k.id {way} limit $8 offset $9"), page)
+            .all_of(
+                format!("{SELECT} {condition} order by {column} {way}, k.id {way} limit $8 offset $9"),
+                page,
+            )
             .await?;
         let records = rows.into_iter().map(TryInto::try_into).collect::<Result<Vec<_>, _>>()?;
         Ok((records, count.first().map_or(0, |(count,)| *count)))
@@ -306,10 +314,8 @@ impl Tx<ApiKeysWrite> {
     /// key comes between.
     pub async fn key(&mut self, project: &ProjectId, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
         self.change_number().await?;
-        let row: Option<KeyRow> = self
-            .inner
-            .optional(KEY_OF_PROJECT, args![project.as_str(), id.as_str()])
-            .await?;
+        let row: Option<KeyRow> =
+            self.inner.optional(KEY_OF_PROJECT, args![project.as_str(), id.as_str()]).await?;
         row.map(TryInto::try_into).transpose()
     }
 
@@ -362,7 +368,11 @@ impl Tx<ApiKeysWrite> {
             )
             .await?;
         self.inner
-            .insert_many("insert into changes (number, kind, subject_id, at) values", announced, "on conflict do nothing")
+            .insert_many(
+                "insert into changes (number, kind, subject_id, at) values",
+                announced,
+                "on conflict do nothing",
+            )
             .await
     }
 
@@ -480,7 +490,9 @@ impl Tx<ApiKeysWrite> {
             )
             .await?;
         rows.into_iter()
-            .map(|(id, name)| KeyId::parse(&id).map(|key| (key, name)).ok_or_else(|| StoreError::unreadable("key id", &id)))
+            .map(|(id, name)| {
+                KeyId::parse(&id).map(|key| (key, name)).ok_or_else(|| StoreError::unreadable("key id", &id))
+            })
             .collect()
     }
 
@@ -490,7 +502,9 @@ impl Tx<ApiKeysWrite> {
             self.announce("key-deleted", id.as_str()).await?;
         }
         let list = || ids.iter().map(|id| Value::from(id.as_str())).collect::<Vec<_>>();
-        self.inner.execute_in("delete from api_key_former_secrets where key_id in", Vec::new(), list()).await?;
+        self.inner
+            .execute_in("delete from api_key_former_secrets where key_id in", Vec::new(), list())
+            .await?;
         self.inner.execute_in("delete from api_key_usage where key_id in", Vec::new(), list()).await?;
         self.inner.execute_in("delete from api_keys where id in", Vec::new(), list()).await?;
         Ok(())

@@ -62,7 +62,8 @@ fn binding(row: &BindingRow) -> Result<(BindingId, Binding), StoreError> {
     let scope = match (organization, project) {
         (_, Some(project)) => BindingScope::Project(ProjectId::new(project.clone())),
         (Some(organization), None) => BindingScope::Organization(
-            Identifier::parse(organization).ok_or_else(|| StoreError::unreadable("identifier", organization))?,
+            Identifier::parse(organization)
+                .ok_or_else(|| StoreError::unreadable("identifier", organization))?,
         ),
         (None, None) => BindingScope::Account,
     };
@@ -160,7 +161,9 @@ impl Store {
             )
             .await?;
         let Some((id, user, created_at, seen_at, expires_at)) = row else { return Ok(None) };
-        let Some(user) = self.user(&UserId::new(user)).await?.filter(|user| user.active) else { return Ok(None) };
+        let Some(user) = self.user(&UserId::new(user)).await?.filter(|user| user.active) else {
+            return Ok(None);
+        };
         Ok(Some(SessionRecord {
             id,
             user,
@@ -243,7 +246,12 @@ impl<A: ChangesPeople> Tx<A> {
     }
 
     /// Gives a person a role.
-    pub async fn insert_binding(&mut self, id: &BindingId, user: &UserId, binding: &Binding) -> Result<(), StoreError> {
+    pub async fn insert_binding(
+        &mut self,
+        id: &BindingId,
+        user: &UserId,
+        binding: &Binding,
+    ) -> Result<(), StoreError> {
         let (organization, project) = match &binding.scope {
             BindingScope::Account => (None, None),
             BindingScope::Organization(organization) => (Some(organization.as_str()), None),
@@ -288,7 +296,12 @@ impl<A: ChangesPeople> Tx<A> {
     }
 
     /// Makes a one-time link for a person.
-    pub async fn insert_link(&mut self, token: KeyMac, user: &UserId, expires_at: Time) -> Result<(), StoreError> {
+    pub async fn insert_link(
+        &mut self,
+        token: KeyMac,
+        user: &UserId,
+        expires_at: Time,
+    ) -> Result<(), StoreError> {
         let now = self.now().micros();
         self.inner
             .execute(
@@ -301,7 +314,8 @@ impl<A: ChangesPeople> Tx<A> {
 
     /// Uses a one-time link up. `false` if someone else did.
     pub async fn use_link(&mut self, token: KeyMac) -> Result<bool, StoreError> {
-        let used = self.inner.execute("delete from setup_links where token_mac = $1", args![token.to_hex()]).await?;
+        let used =
+            self.inner.execute("delete from setup_links where token_mac = $1", args![token.to_hex()]).await?;
         Ok(used > 0)
     }
 }

@@ -201,7 +201,9 @@ async fn projects(tx: &mut Transactional) -> Result<Vec<Arc<Project>>, StoreErro
         tx.all("select id, organization, identifier from projects order by id", Vec::new()).await?;
     rows.into_iter()
         .map(|(id, organization, identifier)| {
-            let read = |text: &str| Identifier::parse(text).ok_or_else(|| StoreError::unreadable("identifier", text));
+            let read = |text: &str| {
+                Identifier::parse(text).ok_or_else(|| StoreError::unreadable("identifier", text))
+            };
             Ok(Arc::new(Project {
                 id: ProjectId::new(id),
                 organization: read(&organization)?,
@@ -215,7 +217,10 @@ async fn reader(tx: &mut Transactional, projects: &[Arc<Project>]) -> Result<Rea
     let sets: Vec<(i64, String)> = tx.all("select id, scopes from scope_sets", Vec::new()).await?;
     Ok(Reader {
         projects: projects.iter().map(|project| (project.id.to_string(), project.clone())).collect(),
-        scope_sets: sets.into_iter().map(|(id, scopes)| Ok((id, scopes_from(&scopes)?))).collect::<Result<_, StoreError>>()?,
+        scope_sets: sets
+            .into_iter()
+            .map(|(id, scopes)| Ok((id, scopes_from(&scopes)?)))
+            .collect::<Result<_, StoreError>>()?,
         former: HashMap::new(),
     })
 }
@@ -230,11 +235,15 @@ impl Store {
     pub async fn change_number(&self) -> Result<i64, StoreError> {
         let row: Option<(i64,)> =
             self.db.optional("select number from change_counter where id = 1", Vec::new()).await?;
-        row.map(|(number,)| number).ok_or_else(|| StoreError::Broken("the change counter is missing".to_owned()))
+        row.map(|(number,)| number)
+            .ok_or_else(|| StoreError::Broken("the change counter is missing".to_owned()))
     }
 
     /// Hands every key to `take`, all from one moment.
-    pub async fn ring_snapshot(&self, mut take: impl FnMut(RingRow) + Send) -> Result<RingSnapshot, StoreError> {
+    pub async fn ring_snapshot(
+        &self,
+        mut take: impl FnMut(RingRow) + Send,
+    ) -> Result<RingSnapshot, StoreError> {
         let mut tx = self.db.snapshot().await?;
         let number = counter(&mut tx).await?;
         let projects = projects(&mut tx).await?;
@@ -253,7 +262,11 @@ impl Store {
                 let bound = |second: char| format!("{}{second}", *first as char);
                 let text: Option<(Option<String>,)> = tx
                     .optional(
-                        concat!("select string_agg(", line!(), ", ';') from api_keys where id >= $1 and id < $2"),
+                        concat!(
+                            "select string_agg(",
+                            line!(),
+                            ", ';') from api_keys where id >= $1 and id < $2"
+                        ),
                         args![bound(low), bound(high)],
                     )
                     .await?;
@@ -274,9 +287,8 @@ impl Store {
         if number < after || (number > after && oldest.is_none_or(|oldest| oldest > after + 1)) {
             return Ok(Changes::Behind);
         }
-        let rows: Vec<(String, String)> = tx
-            .all("select distinct kind, subject_id from changes where number > $1", args![after])
-            .await?;
+        let rows: Vec<(String, String)> =
+            tx.all("select distinct kind, subject_id from changes where number > $1", args![after]).await?;
         let mut ids: Vec<Value> = Vec::new();
         let mut gone = Vec::new();
         let mut kinds = Vec::new();
@@ -289,7 +301,8 @@ impl Store {
                 _ => {}
             }
         }
-        let projects = if ids.is_empty() && kinds.is_empty() { Vec::new() } else { projects(&mut tx).await? };
+        let projects =
+            if ids.is_empty() && kinds.is_empty() { Vec::new() } else { projects(&mut tx).await? };
         let mut keys = Vec::with_capacity(ids.len());
         if !ids.is_empty() {
             let mut reader = reader(&mut tx, &projects).await?;
@@ -335,7 +348,10 @@ impl Tx<Housekeeping> {
     pub async fn renew_lease(&mut self, id: &str, applied: i64) -> Result<bool, StoreError> {
         let touched = self
             .inner
-            .execute("update leases set applied = $2, renewal = renewal + 1 where id = $1", args![id, applied])
+            .execute(
+                "update leases set applied = $2, renewal = renewal + 1 where id = $1",
+                args![id, applied],
+            )
             .await?;
         Ok(touched > 0)
     }

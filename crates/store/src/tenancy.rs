@@ -82,7 +82,11 @@ impl Store {
 
 impl Tx<UsersWrite> {
     /// Adds an organisation.
-    pub async fn insert_organization(&mut self, identifier: &Identifier, name: &str) -> Result<(), StoreError> {
+    pub async fn insert_organization(
+        &mut self,
+        identifier: &Identifier,
+        name: &str,
+    ) -> Result<(), StoreError> {
         let now = self.now().micros();
         self.inner
             .execute(

@@ -109,11 +109,11 @@ impl<A> Tx<A> {
                 address: origin.address.map_or_else(String::new, |address| address.to_string()),
                 user_agent: clean(origin.user_agent.as_deref().unwrap_or_default()),
                 request_id: origin.request_id.clone(),
-                previous_hash: hash,
+                previous_hash: hash.clone(),
                 hash: String::new(),
             };
             entry.hash = entry.link();
-            hash = entry.hash.clone();
+            hash.clone_from(&entry.hash);
             rows.push(crate::audit::values(entry));
         }
         self.inner.insert_many(crate::audit::INSERT, rows, "").await?;
@@ -131,8 +131,10 @@ impl<A> Tx<A> {
         Ok(match self.permit.actor().clone() {
             Actor::User { id, email } => ("USER", id.to_string(), email),
             Actor::ApiKey(id) => {
-                let name: Option<(String,)> =
-                    self.inner.optional("select name from api_keys where id = $1", args![id.as_str()]).await?;
+                let name: Option<(String,)> = self
+                    .inner
+                    .optional("select name from api_keys where id = $1", args![id.as_str()])
+                    .await?;
                 ("API_KEY", id.to_string(), name.map_or_else(String::new, |(name,)| name))
             }
             Actor::System(reason) => ("SYSTEM", "system".to_owned(), reason.to_owned()),

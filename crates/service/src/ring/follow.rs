@@ -91,7 +91,9 @@ impl Follower {
         if number < self.ring.applied() {
             // The database went back: a copy was put in its place under a running server.
             let _turn = self.turn.lock().await;
-            return Err(StoreError::Unavailable("the database is older than what this server has seen".to_owned()));
+            return Err(StoreError::Unavailable(
+                "the database is older than what this server has seen".to_owned(),
+            ));
         }
         self.catch_up(number).await
     }

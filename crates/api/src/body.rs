@@ -1,0 +1,87 @@
+//! Reading bodies: bounded in size and time, and looked through for keys that do not belong there.
+
+use axum::body::Body;
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http_body_util::BodyExt;
+use sextant_core::code::Code;
+use sextant_core::key::ApiKey;
+use sextant_core::redact::keys_in;
+use sextant_service::Failure;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// A client that sends nothing for so long has given up.
+const SILENCE: Duration = Duration::from_secs(10);
+/// Bodies must arrive at this rate on average once this many seconds have passed.
+const SLOWEST: usize = 1024;
+const PATIENCE: u32 = 20;
+
+/// Reads a body of at most `most` bytes.
+pub(crate) async fn read(headers: &HeaderMap, mut body: Body, most: usize) -> Result<Vec<u8>, Failure> {
+    let too_large = || {
+        Failure::new(
+            Code::PayloadTooLarge,
+            format!("the body is larger than the {most} bytes that this call takes"),
+        )
+    };
+    let declared: Option<usize> = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok())
+        .and_then(|length| length.parse().ok());
+    if declared.is_some_and(|length| length > most) {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(64 * 1024));
+    let mut waited = Duration::ZERO;
+    let tick = Duration::from_secs(1);
+    let mut silent = Duration::ZERO;
+    loop {
+        let Ok(frame) = timeout(tick, body.frame()).await else {
+            waited += tick;
+            silent += tick;
+            if silent >= SILENCE {
+                return Err(Failure::invalid("the body", "did not arrive in time"));
+            }
+            continue;
+        };
+        let Some(frame) = frame else { return Ok(bytes) };
+        let frame = frame.map_err(|_| Failure::invalid("the body", "ended before it was complete"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > most {
+            return Err(too_large());
+        }
+        silent = Duration::ZERO;
+        bytes.extend_from_slice(&data);
+        // Time is only counted where nothing came for a whole tick: whoever drips is slower than whoever is far away.
+        waited += if data.len() < SLOWEST { tick / 10 } else { Duration::ZERO };
+        if waited > tick * PATIENCE
+            && bytes.len() < SLOWEST.saturating_mul(usize::try_from(waited.as_secs()).unwrap_or(usize::MAX))
+        {
+            return Err(Failure::invalid("the body", "arrives too slowly"));
+        }
+    }
+}
+
+/// Whether a JSON body is declared as one; nothing declared is taken as JSON.
+pub(crate) fn check_json(headers: &HeaderMap) -> Result<(), Failure> {
+    let Some(kind) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let kind = kind.to_str().unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    let json = essence.eq_ignore_ascii_case("application/json")
+        || (essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case("+json"));
+    if json {
+        Ok(())
+    } else {
+        let shown: String = essence.chars().take(60).collect();
+        Err(Failure::new(
+            Code::UnsupportedMediaType,
+            format!("send Content-Type: application/json (not `{shown}`)"),
+        ))
+    }
+}
+
+/// The keys in a body, for marking live ones exposed.
+pub(crate) fn keys(bytes: &[u8]) -> Vec<ApiKey> {
+    keys_in(bytes)
+}

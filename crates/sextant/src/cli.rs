@@ -1,0 +1,454 @@
+//! What can be typed. The texts here are the help and, through `reference.rs`, the configuration reference; what the
+//! values mean together is decided in `config.rs`.
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Software engineering insights behind project-scoped API keys.
+#[derive(Parser)]
+#[command(
+    name = "sextant",
+    version,
+    about,
+    after_help = "A flag beats the environment, which beats `sextant.toml` in the data directory.\n\
+                  Start with `sextant quickstart`, or with `sextant serve`."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) log: LogFlags,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How much is logged, and how.
+#[derive(Args, Clone, Default)]
+pub(crate) struct LogFlags {
+    /// What is logged on stderr: `error`, `warn`, `info`, `debug`, `trace`, or a filter such as
+    /// `warn,sextant_service=debug` (default: `info`)
+    #[arg(long, env = "SEXTANT_LOG", value_name = "LEVEL", global = true, help_heading = "Logging")]
+    pub(crate) log_level: Option<String>,
+    /// The form of log lines (default: `text`)
+    #[arg(long, env = "SEXTANT_LOG_FORMAT", value_name = "FORMAT", global = true, help_heading = "Logging")]
+    pub(crate) log_format: Option<LogFormat>,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where the data is.
+#[derive(Args, Clone, Default)]
+pub(crate) struct StoreFlags {
+    /// The data directory (default: `./sextant-data`)
+    #[arg(long, env = "SEXTANT_DATA", value_name = "DIR", help_heading = "Data")]
+    pub(crate) data: Option<PathBuf>,
+    /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/DATABASE` (default: a file in the data directory)
+    #[arg(
+        long,
+        env = "SEXTANT_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        help_heading = "Data"
+    )]
+    pub(crate) database_url: Option<String>,
+}
+
+/// Where people reach the server.
+#[derive(Args, Clone, Default)]
+pub(crate) struct AddressFlags {
+    /// The address to listen on; port 0 picks a free one (default: `127.0.0.1:7117`)
+    #[arg(long, env = "SEXTANT_LISTEN", value_name = "ADDR", help_heading = "Server")]
+    pub(crate) listen: Option<String>,
+    /// Where people reach the server, such as `https://sextant.example.com`
+    #[arg(long, env = "SEXTANT_PUBLIC_URL", value_name = "URL", help_heading = "Server")]
+    pub(crate) public_url: Option<String>,
+}
+
+/// How requests are taken.
+#[derive(Args, Clone, Default)]
+pub(crate) struct ServerFlags {
+    #[command(flatten)]
+    pub(crate) address: AddressFlags,
+    /// A proxy whose `X-Forwarded-For` is believed; may be repeated (in the environment: separated by commas)
+    #[arg(
+        long,
+        env = "SEXTANT_TRUSTED_PROXIES",
+        value_name = "CIDR",
+        value_delimiter = ',',
+        help_heading = "Server"
+    )]
+    pub(crate) trusted_proxy: Vec<String>,
+    /// A certificate chain in PEM; the server then speaks TLS. SIGHUP reads it again
+    #[arg(long, env = "SEXTANT_TLS_CERT", value_name = "FILE", help_heading = "Server")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's private key in PEM
+    #[arg(long, env = "SEXTANT_TLS_KEY", value_name = "FILE", help_heading = "Server")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// How many threads answer requests (default: one for each processor)
+    #[arg(long, env = "SEXTANT_THREADS", value_name = "N", help_heading = "Server")]
+    pub(crate) threads: Option<usize>,
+    /// Log requests that succeed, too
+    #[arg(
+        long,
+        env = "SEXTANT_ACCESS_LOG",
+        value_parser = BoolishValueParser::new(),
+        help_heading = "Server"
+    )]
+    pub(crate) access_log: bool,
+    /// How many client connections may be open; more have to wait (default: `10000`)
+    #[arg(long, env = "SEXTANT_MAX_CONNECTIONS", value_name = "N", help_heading = "Server")]
+    pub(crate) max_connections: Option<usize>,
+    /// How long a client may take to send a request's head
+    #[arg(long, value_name = "N", hide = true)]
+    pub(crate) header_timeout_ms: Option<u64>,
+}
+
+/// Where a command finds what it works on: data on this machine, or a server.
+#[derive(Args, Clone, Default)]
+pub(crate) struct TargetFlags {
+    #[command(flatten)]
+    pub(crate) store: StoreFlags,
+    /// Work on this server over HTTP instead, with the key in `SEXTANT_API_KEY`
+    #[arg(long, value_name = "URL", conflicts_with_all = ["data", "database_url"], help_heading = "Data")]
+    pub(crate) url: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputFlags,
+}
+
+/// How data is printed.
+#[derive(Args, Clone, Copy, Default)]
+pub(crate) struct OutputFlags {
+    /// How data is printed (default: `table` on a terminal, `json` otherwise)
+    #[arg(long, value_name = "FORM")]
+    pub(crate) output: Option<OutputForm>,
+}
+
+/// A form of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputForm {
+    /// Columns for people.
+    Table,
+    /// What the API answers.
+    Json,
+}
+
+/// Which page of a list.
+#[derive(Args, Clone, Copy, Default)]
+pub(crate) struct PageFlags {
+    /// The page, from 0
+    #[arg(long, value_name = "N", conflicts_with = "all")]
+    pub(crate) page: Option<u32>,
+    /// How many entries a page has, at most 1000
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) limit: Option<u32>,
+    /// All pages
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Which project.
+#[derive(Args, Clone, Default)]
+pub(crate) struct ProjectFlags {
+    /// The organisation (default: the key's own, otherwise `default`)
+    #[arg(long, value_name = "IDENTIFIER")]
+    pub(crate) org: Option<String>,
+    /// The project (default: the key's own, otherwise `default`)
+    #[arg(long, value_name = "IDENTIFIER")]
+    pub(crate) project: Option<String>,
+}
+
+/// The commands.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Answer requests until SIGTERM or SIGINT
+    Serve {
+        #[command(flatten)]
+        store: StoreFlags,
+        #[command(flatten)]
+        server: ServerFlags,
+    },
+    /// Make the data directory, master key and database, and a set-up link for the first administrator
+    Init {
+        #[command(flatten)]
+        store: StoreFlags,
+        #[command(flatten)]
+        address: AddressFlags,
+        /// Make another set-up link; the one before stops working
+        #[arg(long)]
+        new_link: bool,
+        #[command(flatten)]
+        output: OutputFlags,
+    },
+    /// From nothing to a running server with a key and the developers of a git history
+    Quickstart {
+        #[command(flatten)]
+        store: StoreFlags,
+        #[command(flatten)]
+        server: ServerFlags,
+        /// The git repository whose history is sent (default: this folder's)
+        #[arg(long, value_name = "PATH")]
+        repo: Option<PathBuf>,
+        /// Stop when everything is done instead of serving on
+        #[arg(long)]
+        exit: bool,
+    },
+    /// Make and manage API keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Bring and read developer records
+    #[command(subcommand)]
+    Developers(DevelopersCommand),
+    /// Send engineering data
+    #[command(subcommand)]
+    Ingest(IngestCommand),
+    /// Read the audit log and prove that nobody edited it
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Check data directory, master key and database, and name what to do
+    Doctor {
+        #[command(flatten)]
+        store: StoreFlags,
+        #[command(flatten)]
+        output: OutputFlags,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the OpenAPI document of the server
+    #[command(hide = true)]
+    Openapi,
+    /// Print the configuration reference
+    #[command(hide = true)]
+    Reference,
+    /// Store many keys at once, for measuring
+    #[command(hide = true)]
+    BenchSeed {
+        #[command(flatten)]
+        store: StoreFlags,
+        /// How many
+        #[arg(long, value_name = "N")]
+        keys: usize,
+    },
+}
+
+/// `sextant keys …`
+#[derive(Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key; its secret is shown once
+    Create(CreateKeyFlags),
+    /// List the keys of a project
+    List {
+        /// `admin` or `ingestion`
+        #[arg(long)]
+        role: Option<String>,
+        /// `active`, `disabled` or `expired`
+        #[arg(long)]
+        status: Option<String>,
+        /// Part of name, description or id
+        #[arg(long)]
+        search: Option<String>,
+        /// Not used for so many days
+        #[arg(long, value_name = "DAYS")]
+        unused_for_days: Option<u32>,
+        /// Running out within so many days
+        #[arg(long, value_name = "DAYS")]
+        expiring_within_days: Option<u32>,
+        #[command(flatten)]
+        page: PageFlags,
+        #[command(flatten)]
+        project: ProjectFlags,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+    /// Show one key
+    Show {
+        /// The key's id, with or without `sxt_`
+        id: String,
+        #[command(flatten)]
+        project: ProjectFlags,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+    /// Give a key a new secret; it is shown once
+    Rotate {
+        /// The key's id, with or without `sxt_`
+        id: String,
+        /// For how long the old secret lives on, such as `24h` (default: not at all)
+        #[arg(long, value_name = "TIME")]
+        overlap: Option<String>,
+        /// End the overlap when the new secret is first used
+        #[arg(long, requires = "overlap")]
+        end_overlap_on_first_use: bool,
+        /// Delete the keys that this key made
+        #[arg(long)]
+        delete_offspring: bool,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+        #[command(flatten)]
+        project: ProjectFlags,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+    /// Delete a key and the keys that it made; nothing brings them back
+    Delete {
+        /// The key's id, with or without `sxt_`
+        id: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+        #[command(flatten)]
+        project: ProjectFlags,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+    /// Say whether the key on stdin is well formed, and its id; needs no server
+    Inspect {
+        #[command(flatten)]
+        output: OutputFlags,
+    },
+}
+
+/// What a new key is to be.
+#[derive(Args)]
+pub(crate) struct CreateKeyFlags {
+    /// Its name, unique in the project
+    #[arg(long)]
+    pub(crate) name: String,
+    /// `ingestion` or `admin`
+    #[arg(long)]
+    pub(crate) role: String,
+    /// What it is for
+    #[arg(long)]
+    pub(crate) description: Option<String>,
+    /// When it runs out, such as `90d`, `12h` (default: never)
+    #[arg(long, value_name = "TIME", conflicts_with = "expires_at")]
+    pub(crate) expires_in: Option<String>,
+    /// When it runs out, such as `2027-01-31T00:00:00Z`
+    #[arg(long, value_name = "RFC3339")]
+    pub(crate) expires_at: Option<String>,
+    /// A permission it shall have; may be repeated (default: all of the role)
+    #[arg(long, value_name = "PERMISSION")]
+    pub(crate) scope: Vec<String>,
+    /// A network it may be used from; may be repeated (default: any)
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) cidr: Vec<String>,
+    /// Requests a minute (default: no limit)
+    #[arg(long, value_name = "N")]
+    pub(crate) rate: Option<u64>,
+    #[command(flatten)]
+    pub(crate) project: ProjectFlags,
+    #[command(flatten)]
+    pub(crate) target: TargetFlags,
+}
+
+/// `sextant developers …`
+#[derive(Subcommand)]
+pub(crate) enum DevelopersCommand {
+    /// Set up developer records from a CSV: upload it and save what its columns mean
+    Upload {
+        /// The CSV
+        file: PathBuf,
+        /// What a column means: `NAME`, `EMAIL`, `MANAGER_EMAIL` or `CUSTOM`; may be repeated (default: as proposed)
+        #[arg(long, value_name = "COLUMN=TYPE")]
+        map: Vec<String>,
+        /// Show what would be saved, save nothing
+        #[arg(long)]
+        preview: bool,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+    /// Add and change developers by e-mail address
+    Upsert {
+        /// A JSON array of objects with the account's column names; `-` reads stdin
+        file: PathBuf,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+    /// List developers
+    List {
+        /// With this e-mail address; may be repeated
+        #[arg(long)]
+        email: Vec<String>,
+        /// The column to search in (default: the name)
+        #[arg(long, value_name = "COLUMN", requires = "search")]
+        search_in: Option<String>,
+        /// What to find
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
+        #[command(flatten)]
+        page: PageFlags,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+    /// Show which column means what
+    Schema {
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+}
+
+/// `sextant ingest …`
+#[derive(Subcommand)]
+pub(crate) enum IngestCommand {
+    /// Send the authors of a local git history through the public API, with the key in `SEXTANT_API_KEY`
+    Git {
+        /// The repository
+        #[arg(long, value_name = "PATH", default_value = ".")]
+        repo: PathBuf,
+        /// The server
+        #[arg(long, value_name = "URL")]
+        url: String,
+        #[command(flatten)]
+        output: OutputFlags,
+    },
+}
+
+/// `sextant audit …`
+#[derive(Subcommand)]
+pub(crate) enum AuditCommand {
+    /// List entries, newest first
+    List {
+        /// By the person with this e-mail address, or the key with this name; may be repeated
+        #[arg(long)]
+        email: Vec<String>,
+        /// About things of this type; may be repeated
+        #[arg(long = "type", value_name = "TYPE")]
+        kind: Vec<String>,
+        /// Of this action; may be repeated
+        #[arg(long)]
+        action: Vec<String>,
+        /// Not before (RFC 3339)
+        #[arg(long, value_name = "RFC3339")]
+        from: Option<String>,
+        /// Before (RFC 3339)
+        #[arg(long, value_name = "RFC3339")]
+        to: Option<String>,
+        #[command(flatten)]
+        page: PageFlags,
+        #[command(flatten)]
+        project: ProjectFlags,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+    /// Follow every chain of the log; exit code 1 if an entry was edited, removed or moved
+    Verify {
+        #[command(flatten)]
+        store: StoreFlags,
+        #[command(flatten)]
+        output: OutputFlags,
+    },
+}

@@ -1,0 +1,146 @@
+//! `sextant doctor`: is everything in place, and if not, what is to be done?
+
+use crate::cli::OutputFlags;
+use crate::config::Config;
+use crate::data::{self, Absent};
+use crate::output;
+use crate::wiring::System;
+use anyhow::Result;
+use serde_json::{Value, json};
+use sextant_core::audit::ACCOUNT_CHAIN;
+use sextant_service::Sextant;
+use std::os::unix::fs::PermissionsExt;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// What was looked at and found.
+#[derive(Default)]
+struct Findings(Vec<Value>);
+
+impl Findings {
+    fn good(&mut self, check: &str, found: impl Into<String>) {
+        self.0.push(json!({"check": check, "ok": true, "found": found.into(), "fix": null}));
+    }
+
+    fn bad(&mut self, check: &str, found: impl Into<String>, fix: &str) {
+        self.0.push(json!({"check": check, "ok": false, "found": found.into(), "fix": fix}));
+    }
+
+    fn all_good(&self) -> bool {
+        self.0.iter().all(|finding| finding["ok"] == true)
+    }
+}
+
+/// Changes nothing, and makes nothing that is not there.
+pub(crate) async fn run(config: &Config, system: &System, flags: OutputFlags) -> Result<ExitCode> {
+    let mut findings = Findings::default();
+    directory(config, &mut findings);
+    master_key(config, &mut findings);
+    if findings.all_good() {
+        match opened(config, system).await {
+            Ok(sextant) => {
+                findings.good(
+                    "database",
+                    format!("{} answers and has this version's shape", config.location.describe()),
+                );
+                contents(&sextant, &mut findings).await;
+                sextant.finish().await;
+            }
+            Err(error) => findings.bad("database", format!("{error:#}"), fix_for_database(config)),
+        }
+    }
+    let sound = findings.all_good();
+    let report = json!({"ok": sound, "checks": findings.0});
+    flags.print(&report, |report| {
+        let lines = report["checks"].as_array().into_iter().flatten().map(|finding| {
+            let word = if finding["ok"] == true { "ok     " } else { "problem" };
+            let text = |field: &str| finding[field].as_str().map(output::clean).unwrap_or_default();
+            let fix = if finding["fix"].is_null() {
+                String::new()
+            } else {
+                format!("\n         fix: {}", text("fix"))
+            };
+            format!("{word}  {}: {}{fix}", text("check"), text("found"))
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    })?;
+    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn directory(config: &Config, findings: &mut Findings) {
+    let name = "data directory";
+    match data::directory(&config.data, Absent::Refuse) {
+        Err(error) => {
+            findings.bad(
+                name,
+                format!("{error:#}"),
+                "name the right one with `--data`, or begin with `sextant init`",
+            );
+        }
+        Ok(()) => {
+            let mode = config.data.metadata().map_or(0, |found| found.permissions().mode());
+            if mode & 0o077 == 0 {
+                findings.good(name, format!("{} is there and for its owner only", config.data.display()));
+            } else {
+                let found = format!("others may look into {}", config.data.display());
+                findings.bad(name, found, "`chmod 700` it: it holds the master key");
+            }
+        }
+    }
+}
+
+fn master_key(config: &Config, findings: &mut Findings) {
+    let name = "master key";
+    match data::present_key(config) {
+        Ok(Some(master)) => findings.good(name, format!("its fingerprint is {}", master.fingerprint())),
+        Ok(None) => findings.bad(
+            name,
+            "there is none",
+            "put `master.key` back into the data directory, set SEXTANT_MASTER_KEY, or begin with `sextant init`",
+        ),
+        Err(error) => findings.bad(name, format!("{error:#}"), "put the right key there"),
+    }
+}
+
+async fn opened(config: &Config, system: &System) -> Result<Arc<Sextant>> {
+    data::open(config, system, Absent::Refuse).await?.sextant(system, false).await
+}
+
+fn fix_for_database(config: &Config) -> &'static str {
+    if config.is_shared() {
+        "is PostgreSQL running, and is `--database-url` right? It must let this user make tables"
+    } else {
+        "is there room on the disk, and does the file belong to the user that runs `sextant`?"
+    }
+}
+
+async fn contents(sextant: &Arc<Sextant>, findings: &mut Findings) {
+    match sextant.needs_admin().await {
+        Ok(false) => findings.good("people", "somebody can sign in"),
+        Ok(true) => {
+            findings.bad("people", "nobody can sign in yet", "`sextant init --new-link` makes a set-up link")
+        }
+        Err(error) => findings.bad("people", error.to_string(), "see the database's own log"),
+    }
+    match sextant.verify_audit(|_| {}).await {
+        Ok(reports) => {
+            let entries: i64 = reports.iter().map(|report| report.entries).sum();
+            let broken: Vec<&str> = reports
+                .iter()
+                .filter(|report| !report.problems.is_empty())
+                .map(
+                    |report| {
+                        if report.chain == ACCOUNT_CHAIN { "the account's" } else { report.chain.as_str() }
+                    },
+                )
+                .collect();
+            if broken.is_empty() {
+                findings.good("audit log", format!("{entries} entries, unbroken"));
+            } else {
+                let found = format!("changed behind Sextant's back in {}", broken.join(", "));
+                findings.bad("audit log", found, "`sextant audit verify` says where");
+            }
+        }
+        Err(error) => findings.bad("audit log", error.to_string(), "see the database's own log"),
+    }
+}

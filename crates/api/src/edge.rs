@@ -175,7 +175,7 @@ impl Edge {
         let cause = failure.and_then(|failure| failure.cause.as_deref());
         let (method, path, id) = (&line.method, &line.path, &line.request_id);
         if status >= 500 {
-            tracing::error!(%method, %path, status, micros, address, request_id = ?id, code, message, cause, "request failed");
+            tracing::error!(%method, %path, status, micros, address, request_id = ?id, code, refusal = message, cause, "request failed");
         } else if status >= 400 {
             tracing::info!(%method, %path, status, micros, address, request_id = ?id, code, message, "request refused");
         } else {

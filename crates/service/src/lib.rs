@@ -32,7 +32,7 @@ pub use tenancy::{OrganizationView, ProjectView};
 pub use verify::{Admission, Moment};
 
 use notices::Notices;
-use passwords::Passwords;
+use passwords::Hashing;
 use ring::{Fence, Follower};
 use sextant_core::access::{Actor, Caller, Origin, Project, Scope};
 use sextant_core::code::Code;
@@ -72,7 +72,7 @@ pub struct Sextant {
     serves: bool,
     usage: Usage,
     notices: Notices,
-    passwords: Passwords,
+    passwords: Hashing,
     throttle: Throttle,
     directory: developers::DirectoryCache,
     /// Counters for `/metrics`.
@@ -104,7 +104,7 @@ impl Sextant {
             entropy: sources.entropy.clone(),
             usage: Usage::default(),
             notices: Notices::default(),
-            passwords: Passwords::default(),
+            passwords: Hashing::default(),
             throttle: Throttle::default(),
             metrics: Metrics::default(),
             ring,

@@ -1,4 +1,4 @@
-//! Passwords: Argon2id at the parameters that OWASP recommends (19 MiB, two passes), never on a thread that answers
+//! Hashing: Argon2id at the parameters that OWASP recommends (19 MiB, two passes), never on a thread that answers
 //! requests, and few at a time, so that signing in cannot be used to exhaust the machine.
 
 use crate::error::Failure;
@@ -39,17 +39,17 @@ impl Password {
 }
 
 #[derive(Debug)]
-pub(crate) struct Passwords {
+pub(crate) struct Hashing {
     turns: Arc<Semaphore>,
 }
 
-impl Default for Passwords {
+impl Default for Hashing {
     fn default() -> Self {
         Self { turns: Arc::new(Semaphore::new(2)) }
     }
 }
 
-impl Passwords {
+impl Hashing {
     /// The hash of a password in PHC form.
     pub(crate) async fn hash(&self, password: Password, entropy: &dyn Entropy) -> Result<String, Failure> {
         let mut salt = [0; 16];

@@ -8,16 +8,14 @@ use crate::rooms::Rooms;
 use axum::body::Body;
 use axum::extract::{FromRequest, Path, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sextant_core::developer::{DeveloperRecord, FieldMapping, ValidationError};
 use sextant_core::permission::action::{DataSettingsWrite, DeveloperRecordsRead, DeveloperRecordsWrite};
-use sextant_service::{DeveloperQuery, Directory, Failure, Upserted};
+use sextant_service::{DeveloperQuery, Failure, Upserted};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -361,18 +359,9 @@ async fn list(
 )]
 async fn schema(State(shared): State<Shared>) -> Result<Response, ApiError> {
     let directory = shared.sextant.developer_schema().await?;
-    let mut response = Response::new(Body::from(Bytes::from_owner(SchemaBytes(directory))));
+    let mut response = Response::new(Body::from(directory.schema.0.clone()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
-}
-
-/// The schema's text, kept alive by the directory it belongs to, so that answering copies nothing.
-struct SchemaBytes(Arc<Directory>);
-
-impl AsRef<[u8]> for SchemaBytes {
-    fn as_ref(&self) -> &[u8] {
-        &self.0.schema.0
-    }
 }
 
 /// An attachment's name for a header.

@@ -2,131 +2,36 @@
 //!
 //! What is read is kept in memory ([`Directory`]) and replaced as a whole when a version comes into force.
 
+mod changes;
+mod directory;
+mod find;
+
+pub use directory::Directory;
+pub use find::DeveloperQuery;
+
+pub(crate) use directory::DirectoryCache;
+
 use crate::error::Failure;
 use crate::{Publish, Sextant};
-use arc_swap::ArcSwap;
+use changes::{changes, developer_note, redacted, redacted_object};
+use directory::{schema_text, stored, unreadable};
+use find::find;
 use serde_json::{Map, Value, json};
 use sextant_core::access::{Caller, Permit, Scope};
-use sextant_core::audit::{Event, Kind, Note};
+use sextant_core::audit::Event;
 use sextant_core::code::Code;
 use sextant_core::developer::{
     DeveloperRecord, FieldMapping, FieldType, Mapping, Roster, Suggestion, ValidationError, suggest, upsert,
     validate, write_csv, write_table,
 };
-use sextant_core::email::Email;
 use sextant_core::permission::action::{DataSettingsWrite, DeveloperRecordsRead, DeveloperRecordsWrite};
-use sextant_core::redact::redact;
-use sextant_core::text::fold;
-use sextant_ingest::csv::{self, Table};
-use sextant_store::{StoredDeveloper, StoredVersion, Tx};
+use sextant_ingest::csv;
+use sextant_store::{StoredVersion, Tx};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// How many rows a preview shows.
 const SAMPLE: usize = 10;
-
-/// The developers of today, and how their columns are read.
-#[derive(Debug, Default)]
-pub struct Directory {
-    /// The version in force; `None` before initial set-up.
-    pub version: Option<StoredVersion>,
-    /// Its field mappings.
-    pub mapping: Option<Mapping>,
-    /// The developers in order of number.
-    pub roster: Roster,
-    /// Their numbers, in the same order.
-    pub ref_ids: Vec<i64>,
-    /// The answer to a question for the schema, ready to send.
-    pub schema: SchemaText,
-}
-
-/// JSON that is sent as it is.
-#[derive(Clone, Debug)]
-pub struct SchemaText(pub Arc<[u8]>);
-
-impl Default for SchemaText {
-    fn default() -> Self {
-        Self(Arc::from(br#"{"status":"SUCCESS","versionId":null,"fieldMappings":[]}"#.as_slice()))
-    }
-}
-
-impl Directory {
-    fn new(version: Option<StoredVersion>, developers: Vec<StoredDeveloper>) -> Result<Self, Failure> {
-        let Some(version) = version else { return Ok(Self::default()) };
-        let mapping: Mapping = serde_json::from_str(&version.mapping).map_err(|error| unreadable(&error))?;
-        let mut records = Vec::with_capacity(developers.len());
-        let mut ref_ids = Vec::with_capacity(developers.len());
-        for developer in developers {
-            ref_ids.push(developer.ref_id);
-            records.push(record(developer)?);
-        }
-        let schema = schema_text(&version, &mapping);
-        Ok(Self {
-            version: Some(version),
-            mapping: Some(mapping),
-            roster: Roster::new(records),
-            ref_ids,
-            schema,
-        })
-    }
-
-    fn activation(&self) -> i64 {
-        self.version.as_ref().map_or(0, |version| version.activation)
-    }
-}
-
-fn schema_text(version: &StoredVersion, mapping: &Mapping) -> SchemaText {
-    let document = json!({
-        "status": "SUCCESS",
-        "versionId": version.id.to_string(),
-        "fieldMappings": mapping.fields(),
-    });
-    SchemaText(document.to_string().into_bytes().into())
-}
-
-fn unreadable(error: &dyn std::fmt::Display) -> Failure {
-    let mut failure = Failure::of(Code::Internal);
-    failure.cause = Some(format!("stored developer records do not read back: {error}"));
-    failure
-}
-
-fn record(developer: StoredDeveloper) -> Result<DeveloperRecord, Failure> {
-    let manager_email = match developer.manager_email.as_str() {
-        "" => None,
-        text => Some(Email::parse(text).map_err(|error| unreadable(&error))?),
-    };
-    Ok(DeveloperRecord {
-        email: Email::parse(&developer.email).map_err(|error| unreadable(&error))?,
-        name: developer.name,
-        manager_email,
-        attributes: developer.attributes,
-    })
-}
-
-fn stored(ref_id: i64, record: DeveloperRecord) -> StoredDeveloper {
-    StoredDeveloper {
-        ref_id,
-        email: record.email.written().to_owned(),
-        email_folded: record.email.folded().to_owned(),
-        name: record.name,
-        manager_email: record.manager_email.map_or_else(String::new, |email| email.written().to_owned()),
-        attributes: record.attributes,
-    }
-}
-
-/// The directory in memory.
-#[derive(Debug, Default)]
-pub(crate) struct DirectoryCache(ArcSwap<Directory>);
-
-impl DirectoryCache {
-    /// Puts a directory in place, unless a later one is there.
-    fn set(&self, directory: Directory) {
-        let directory = Arc::new(directory);
-        self.0.rcu(|known| {
-            if known.activation() > directory.activation() { known.clone() } else { directory.clone() }
-        });
-    }
-}
 
 /// What a first upload holds, before anything is saved.
 #[derive(Debug)]
@@ -160,23 +65,6 @@ pub struct Upserted {
     pub ignored_fields: Vec<String>,
     /// How many there are now.
     pub total: usize,
-}
-
-/// Which developers to list.
-#[derive(Clone, Debug, Default)]
-pub struct DeveloperQuery {
-    /// With one of these e-mail addresses.
-    pub emails: Vec<String>,
-    /// With one of these numbers.
-    pub ref_ids: Vec<i64>,
-    /// The column to search in; names if absent.
-    pub search_key: Option<String>,
-    /// What to find, anywhere in it, without regard to case.
-    pub search_value: Option<String>,
-    /// The column to order by; age if absent.
-    pub sort_key: Option<String>,
-    /// `asc` (default) or `desc`.
-    pub sort_order: Option<String>,
 }
 
 /// A page of developers.
@@ -566,114 +454,6 @@ fn numbered(directory: &Directory) -> HashMap<&str, (i64, &DeveloperRecord)> {
         .collect()
 }
 
-/// The audit log names those who changed, up to a number that a page can show.
-fn changes(merged: &upsert::Merged, before: bool) -> Value {
-    const SHOWN: usize = 50;
-    let updated: Vec<Value> =
-        merged.updated.iter().take(SHOWN).map(|(old, new)| json!(if before { old } else { new })).collect();
-    if before {
-        return json!({"updated": updated});
-    }
-    json!({
-        "added": merged.added.iter().take(SHOWN).map(|record| json!(record)).collect::<Vec<_>>(),
-        "updated": updated,
-        "addedCount": merged.added.len(),
-        "updatedCount": merged.updated.len(),
-    })
-}
-
-fn developer_note(event: Event, version: i64, before: Option<Value>, after: Value) -> Note {
-    Note {
-        kind: Kind::Developer,
-        event,
-        subject_id: version.to_string(),
-        subject_name: format!("developer records, version {version}"),
-        before,
-        after: Some(after),
-    }
-}
-
 fn by_column(columns: &[String], row: &[String]) -> BTreeMap<String, String> {
     columns.iter().cloned().zip(row.iter().cloned()).collect()
-}
-
-/// Takes secrets of keys out of cells, wherever someone pasted them.
-fn redacted(table: Table) -> Table {
-    let clean = |text: String| match redact(&text) {
-        std::borrow::Cow::Borrowed(_) => text,
-        std::borrow::Cow::Owned(clean) => clean,
-    };
-    Table {
-        columns: table.columns.into_iter().map(clean).collect(),
-        rows: table.rows.into_iter().map(|row| row.into_iter().map(clean).collect()).collect(),
-    }
-}
-
-fn redacted_object(object: Map<String, Value>) -> Map<String, Value> {
-    object
-        .into_iter()
-        .map(|(key, value)| match value {
-            Value::String(text) => (key, Value::String(redact(&text).into_owned())),
-            other => (key, other),
-        })
-        .collect()
-}
-
-fn find(directory: &Directory, query: &DeveloperQuery) -> Result<Vec<usize>, Failure> {
-    let records = directory.roster.records();
-    let mut found: Vec<usize> = (0..records.len()).collect();
-    if !query.emails.is_empty() {
-        let wanted: std::collections::HashSet<String> =
-            query.emails.iter().map(|email| fold(email.trim())).collect();
-        found.retain(|at| wanted.contains(records[*at].email.folded()));
-    }
-    if !query.ref_ids.is_empty() {
-        found.retain(|at| query.ref_ids.contains(&directory.ref_ids[*at]));
-    }
-    if let Some(value) = query.search_value.as_deref().filter(|value| !value.is_empty()) {
-        let column = column(directory, "searchKey", query.search_key.as_deref().unwrap_or("name"))?;
-        let wanted = fold(value);
-        found.retain(|at| {
-            column.as_ref().is_some_and(|column| fold(records[*at].value(column)).contains(&wanted))
-        });
-    } else if let Some(key) = &query.search_key {
-        column(directory, "searchKey", key)?;
-    }
-    let descending = match query.sort_order.as_deref() {
-        None => false,
-        Some(text) if text.eq_ignore_ascii_case("asc") => false,
-        Some(text) if text.eq_ignore_ascii_case("desc") => true,
-        Some(_) => return Err(Failure::invalid("sortOrder", "must be asc or desc")),
-    };
-    if let Some(key) = &query.sort_key
-        && let Some(column) = column(directory, "sortKey", key)?
-    {
-        found.sort_by_cached_key(|at| fold(records[*at].value(&column)));
-    }
-    if descending {
-        found.reverse();
-    }
-    Ok(found)
-}
-
-/// The column that a request means by name, key or type. Without a mapping there is none, and nothing to find.
-fn column(directory: &Directory, field: &str, name: &str) -> Result<Option<FieldMapping>, Failure> {
-    let Some(mapping) = &directory.mapping else { return Ok(None) };
-    let by_type = |wanted: FieldType| mapping.fields().iter().find(|known| known.field_type == wanted);
-    let found = mapping.position(name).and_then(|at| mapping.fields().get(at)).or_else(|| {
-        match fold(name).as_str() {
-            "name" => by_type(FieldType::Name),
-            "email" => by_type(FieldType::Email),
-            "manageremail" | "manager_email" => by_type(FieldType::ManagerEmail),
-            _ => None,
-        }
-    });
-    let columns =
-        || mapping.fields().iter().map(|known| known.csv_column.as_str()).collect::<Vec<_>>().join(", ");
-    if let Some(found) = found {
-        Ok(Some(found.clone()))
-    } else {
-        let shown: String = name.chars().take(60).collect();
-        Err(Failure::invalid(field, format!("`{shown}` is no column; there are {}", columns())))
-    }
 }

@@ -157,7 +157,8 @@ impl Refusal {
     }
 }
 
-fn record_error(error: &Value) -> String {
+/// An error in developer records in one line.
+pub(crate) fn record_error(error: &Value) -> String {
     let text = |field: &str| error[field].as_str().map(clean).unwrap_or_default();
     let mut line = text("errorType");
     if !text("fieldName").is_empty() {
@@ -220,9 +221,8 @@ impl Backend {
         for page in 0.. {
             let request = question().with("pageIndex", Some(page)).with("pageSize", Some(AT_ONCE));
             let mut answer = self.send(request).await?;
-            let some = match answer[list].take() {
-                Value::Array(some) => some,
-                _ => return Err(anyhow!("the server answered no `{list}`; is it a Sextant server?")),
+            let Value::Array(some) = answer[list].take() else {
+                return Err(anyhow!("the server answered no `{list}`; is it a Sextant server?"));
             };
             let is_last = some.len() < AT_ONCE;
             items.extend(some);

@@ -155,7 +155,8 @@ fn read_file(path: &Path) -> Result<File> {
     };
     toml::from_str(&text).map_err(|error| {
         // Not the error's own text: that shows the line, and the line may hold a database password.
-        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+        let before = error.span().map_or("", |span| &text[..span.start.min(text.len())]);
+        let line = before.matches('\n').count() + 1;
         let what = error.message().lines().next().unwrap_or_default().to_owned();
         usage(format!("{}, line {line}: {what}", path.display()))
     })

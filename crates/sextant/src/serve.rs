@@ -10,8 +10,8 @@ use crate::usage;
 use crate::wiring::System;
 use anyhow::{Context, Result};
 use sextant_api::{Api, Options};
+use sextant_core::code::Code;
 use sextant_service::{FirstAdmin, Sextant};
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -33,6 +33,8 @@ pub(crate) struct Server {
     pub(crate) local_url: String,
     /// Where people reach it.
     pub(crate) public_url: String,
+    /// The link that was made for the first administrator at this start.
+    pub(crate) setup_link: Option<String>,
     workers: Workers,
     stop: CancellationToken,
     jobs: CancellationToken,
@@ -91,7 +93,7 @@ impl Server {
         let public_url = config.public_url.clone().unwrap_or_else(|| local_url.clone());
         let (jobs, tasks) = (CancellationToken::new(), TaskTracker::new());
         sextant.start(!config.is_shared(), &jobs, &tasks).await.context("cannot start")?;
-        install_first_admin(&sextant, &public_url).await?;
+        let setup_link = install_first_admin(&sextant, &public_url).await?;
 
         let options = Options {
             public_url: config.public_url.clone(),
@@ -119,7 +121,7 @@ impl Server {
             database = %config.location.describe(),
             "ready"
         );
-        Ok(Parts { sextant, api, local_url, public_url, workers, stop, jobs, tasks, locks })
+        Ok(Parts { sextant, api, local_url, public_url, setup_link, workers, stop, jobs, tasks, locks })
     }
 
     /// Waits for SIGTERM or SIGINT.
@@ -161,6 +163,7 @@ struct Parts {
     api: Api,
     local_url: String,
     public_url: String,
+    setup_link: Option<String>,
     workers: Workers,
     stop: CancellationToken,
     jobs: CancellationToken,
@@ -170,8 +173,21 @@ struct Parts {
 
 impl Parts {
     fn with(self, signals: Signals) -> Server {
-        let Self { sextant, api, local_url, public_url, workers, stop, jobs, tasks, locks } = self;
-        Server { sextant, api, local_url, public_url, workers, stop, jobs, tasks, signals, _locks: locks }
+        let Self { sextant, api, local_url, public_url, setup_link, workers, stop, jobs, tasks, locks } =
+            self;
+        Server {
+            sextant,
+            api,
+            local_url,
+            public_url,
+            setup_link,
+            workers,
+            stop,
+            jobs,
+            tasks,
+            signals,
+            _locks: locks,
+        }
     }
 }
 
@@ -191,16 +207,21 @@ pub(crate) fn setup_link(public_url: &str, token: &str) -> String {
 }
 
 /// While nobody is there: the administrator that the environment names, or a link by which the first one sets up.
-async fn install_first_admin(sextant: &Sextant, public_url: &str) -> Result<()> {
+async fn install_first_admin(sextant: &Sextant, public_url: &str) -> Result<Option<String>> {
     if !sextant.needs_admin().await? {
-        return Ok(());
+        return Ok(None);
     }
     let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     match (given(ADMIN_EMAIL), given(ADMIN_PASSWORD)) {
         (Some(email), Some(password)) => {
-            sextant.install_admin(&FirstAdmin { email, password }).await.map_err(|failure| {
-                usage(format!("{ADMIN_EMAIL} and {ADMIN_PASSWORD}: {}", failure.message))
+            let installed = sextant.install_admin(&FirstAdmin { email, password }).await;
+            installed.map_err(|failure| match failure.code {
+                Code::InvalidRequest => {
+                    usage(format!("{ADMIN_EMAIL} and {ADMIN_PASSWORD}: {}", failure.message))
+                }
+                _ => failure.into(),
             })?;
+            return Ok(None);
         }
         (Some(_), None) => {
             return Err(usage(format!("{ADMIN_EMAIL} is set, {ADMIN_PASSWORD} is not; set both")));
@@ -208,23 +229,15 @@ async fn install_first_admin(sextant: &Sextant, public_url: &str) -> Result<()> 
         (None, Some(_)) => {
             return Err(usage(format!("{ADMIN_PASSWORD} is set, {ADMIN_EMAIL} is not; set both")));
         }
-        (None, None) => {
-            let line = match sextant.first_link(false).await? {
-                Some(token) => {
-                    format!(
-                        "set up the first administrator within 24 h: {}",
-                        setup_link(public_url, token.reveal())
-                    )
-                }
-                None => {
-                    "nobody has used the set-up link yet; `sextant init --new-link` makes another".to_owned()
-                }
-            };
-            // Not a log line: the log may go where a link has no business.
-            writeln!(std::io::stderr(), "{line}")?;
-        }
+        (None, None) => {}
     }
-    Ok(())
+    let link = sextant.first_link(false).await?.map(|token| setup_link(public_url, token.reveal()));
+    // Not log lines: the log may go where a link has no business.
+    match &link {
+        Some(link) => output::note(&format!("set up the first administrator within 24 h: {link}")),
+        None => output::note("nobody has used the set-up link yet; `sextant init --new-link` makes another"),
+    }
+    Ok(link)
 }
 
 async fn reload_on_hangup(
@@ -242,7 +255,7 @@ async fn reload_on_hangup(
             continue;
         };
         match tokio::task::spawn_blocking(move || certificate.reload()).await {
-            Ok(Ok(())) => tracing::info!("read the certificate again"),
+            Ok(Ok(())) => tracing::info!("the new certificate is in force"),
             Ok(Err(error)) => {
                 tracing::error!(
                     error = format!("{error:#}"),

@@ -65,9 +65,11 @@ async fn begin(config: &Config, context: &Context, server: &Server, repo: Option
 
     let sent = history(context, server, key, repo.as_deref()).await?;
     let curl = format!("curl -H \"x-api-key: {key}\" {}{BASE}/v2/developers/schema", server.public_url);
+    let link = server.setup_link.as_ref().map_or_else(String::new, |link| format!("set it up  {link}\n"));
     output::line(&format!(
         "\n{sent}\n\n\
          console    {}/\n\
+         {link}\
          data       {}\n\n\
          The key `quickstart` may send engineering data and is shown only here. Try it:\n\n\
          {curl}\n",

@@ -1,0 +1,6 @@
+//! The built binary, tried from outside: what it prints, what it answers, how it ends.
+
+mod command_line;
+mod serving;
+mod support;
+mod transport;

@@ -73,6 +73,8 @@ pub(crate) struct Config {
     pub(crate) threads: usize,
     /// Whether successes are logged.
     pub(crate) access_log: bool,
+    /// Whether a database from before is taken.
+    pub(crate) accept_rollback: bool,
     /// Open connections at most.
     pub(crate) max_connections: usize,
     /// How long a client may take for a request's head.
@@ -119,6 +121,7 @@ impl Config {
             tls: pair(server.tls_cert.clone().or(file.tls_cert), server.tls_key.clone().or(file.tls_key))?,
             threads: threads(server.threads.or(file.threads))?,
             access_log: server.access_log || file.access_log.unwrap_or(false),
+            accept_rollback: server.accept_rollback,
             max_connections: positive(
                 "--max-connections",
                 server.max_connections.or(file.max_connections).unwrap_or(MAX_CONNECTIONS),

@@ -1,6 +1,7 @@
 //! The data directory: its locks, the master key, and opening the database that belongs to that key.
 
 use crate::config::Config;
+use crate::high_water::Mark;
 use crate::usage;
 use crate::wiring::System;
 use anyhow::{Context, Result, anyhow, bail};
@@ -42,6 +43,9 @@ pub(crate) struct Opened {
     pub(crate) store: Store,
     /// Its master key.
     pub(crate) master: MasterKey,
+    /// What this node has seen.
+    mark: Arc<Mark>,
+    accept_rollback: bool,
 }
 
 impl Opened {
@@ -50,6 +54,7 @@ impl Opened {
         let sources = Sources {
             clock: system.clock.clone(),
             entropy: system.entropy.clone(),
+            mark: self.mark.clone(),
             master: self.master.clone(),
         };
         let store = self.store.clone();
@@ -61,8 +66,29 @@ impl Opened {
                 "another process set this database up with another master key in this moment; use that key"
             );
         }
+        refuse_rollback(&sextant, self.accept_rollback).await?;
         Ok(sextant)
     }
+}
+
+fn opened(config: &Config, store: Store, master: MasterKey) -> Result<Opened> {
+    let mark = Arc::new(Mark::open(&config.data)?);
+    Ok(Opened { store, master, mark, accept_rollback: config.accept_rollback })
+}
+
+/// A database that is behind what this node has seen was copied back: keys that were deleted since would live again.
+async fn refuse_rollback(sextant: &Sextant, accept: bool) -> Result<()> {
+    let Some((seen, found)) = sextant.rolled_back().await? else { return Ok(()) };
+    if !accept {
+        bail!(
+            "the database is a copy from before: it stands at change {found}, this node has seen {seen}, so keys that were \
+             deleted since may be in it. Put the right one back, or start `sextant serve --accept-rollback`, which switches \
+             every key off"
+        );
+    }
+    let disabled = sextant.accept_rollback().await?;
+    tracing::warn!(seen, found, disabled, "an older database was accepted; every key is switched off");
+    Ok(())
 }
 
 /// Makes the directory if it is not there, for its owner only, and makes sure that it can be written.
@@ -167,7 +193,7 @@ pub(crate) async fn open(config: &Config, system: &System, absent: Absent) -> Re
     if master.fingerprint() != drawn {
         bail!("another process made a master key in {} in this moment; try again", path.display());
     }
-    Ok(Opened { store, master })
+    opened(config, store, master)
 }
 
 fn refuse_new(config: &Config, absent: Absent) -> Result<()> {
@@ -221,7 +247,7 @@ async fn belonging(config: &Config, store: Store, master: MasterKey, path: &Path
             installation.fingerprint.as_deref().unwrap_or("set"),
         );
     }
-    Ok(Opened { store, master })
+    opened(config, store, master)
 }
 
 fn missing_key(config: &Config, path: &Path) -> anyhow::Error {

@@ -8,6 +8,7 @@ mod config;
 mod connection;
 mod data;
 mod doctor;
+mod high_water;
 mod listen;
 mod output;
 mod reference;

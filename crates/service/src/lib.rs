@@ -184,9 +184,9 @@ impl Sextant {
         Err(Failure::not_found(&shown))
     }
 
-    /// Makes a committed change count: here at once, everywhere before the answer.
-    async fn publish(&self, number: Option<i64>, how: Publish, gone: &[KeyId]) -> Result<(), Failure> {
-        let Some(number) = number else { return Ok(()) };
+    /// Makes a committed change count: here at once, everywhere before the answer. Answers how long that took.
+    async fn publish(&self, number: Option<i64>, how: Publish, gone: &[KeyId]) -> Result<Duration, Failure> {
+        let Some(number) = number else { return Ok(Duration::ZERO) };
         self.raise_mark(number).await;
         let began = self.clock.monotonic();
         if self.serves {
@@ -204,8 +204,9 @@ impl Sextant {
         if !everywhere {
             tracing::warn!(number, "not every server has applied the change yet");
         }
-        self.metrics.fence(self.clock.monotonic().saturating_sub(began));
-        Ok(())
+        let took = self.clock.monotonic().saturating_sub(began);
+        self.metrics.fence(took);
+        Ok(took)
     }
 
     /// Notes that an authenticated caller was refused.

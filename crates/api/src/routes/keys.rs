@@ -15,6 +15,7 @@ use sextant_core::permission::Permission;
 use sextant_core::permission::action::{ApiKeysRead, ApiKeysWrite};
 use sextant_core::time::Time;
 use sextant_service::{CreateKey, Failure, Idempotency, KeyQuery, KeyView, Minted, PatchKey, RotateKey};
+use std::time::Duration;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -391,9 +392,18 @@ async fn delete(
     Calling(caller): Calling,
     Here(project): Here,
     Path(id): Path<String>,
-) -> Result<StatusCode, ApiError> {
-    shared.sextant.delete_key(&caller, &project, &id).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<Response, ApiError> {
+    Ok(dead(shared.sextant.delete_key(&caller, &project, &id).await?))
+}
+
+/// The answer to a deletion says how long it took until the key was dead everywhere.
+fn dead(fence: Duration) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let timing = format!("fence;dur={:.3}", fence.as_secs_f64() * 1000.0);
+    if let Ok(timing) = HeaderValue::from_str(&timing) {
+        response.headers_mut().insert("server-timing", timing);
+    }
+    response
 }
 
 /// End the key that asks.
@@ -401,7 +411,6 @@ async fn delete(
     delete, path = "/v2/api-keys/self", tag = "API keys", operation_id = "deleteOwnApiKey",
     responses((status = 204, description = "Dead, everywhere"))
 )]
-async fn delete_own(State(shared): State<Shared>, Calling(caller): Calling) -> Result<StatusCode, ApiError> {
-    shared.sextant.delete_own_key(&caller).await?;
-    Ok(StatusCode::NO_CONTENT)
+async fn delete_own(State(shared): State<Shared>, Calling(caller): Calling) -> Result<Response, ApiError> {
+    Ok(dead(shared.sextant.delete_own_key(&caller).await?))
 }

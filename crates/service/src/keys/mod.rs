@@ -250,8 +250,13 @@ impl Sextant {
         Ok(Minted { view: self.view(record, project), key: Some(key) })
     }
 
-    /// Deletes a key and the keys that it made.
-    pub async fn delete_key(&self, caller: &Caller, project: &Arc<Project>, id: &str) -> Result<(), Failure> {
+    /// Deletes a key and the keys that it made. Answers how long it took until they were dead everywhere.
+    pub async fn delete_key(
+        &self,
+        caller: &Caller,
+        project: &Arc<Project>,
+        id: &str,
+    ) -> Result<Duration, Failure> {
         let scope = project_scope(project);
         let id = key_id(id)?;
         let permit = caller.permit::<ApiKeysWrite>(&scope)?;
@@ -259,7 +264,7 @@ impl Sextant {
     }
 
     /// Ends the key that asks.
-    pub async fn delete_own_key(&self, caller: &Caller) -> Result<(), Failure> {
+    pub async fn delete_own_key(&self, caller: &Caller) -> Result<Duration, Failure> {
         let (Actor::ApiKey(id), Authority::Key { project, .. }) = (&caller.actor, &caller.authority) else {
             return Err(Failure::new(
                 Code::InvalidRequest,
@@ -276,7 +281,7 @@ impl Sextant {
         permit: Permit<ApiKeysWrite>,
         project: &Arc<Project>,
         id: KeyId,
-    ) -> Result<(), Failure> {
+    ) -> Result<Duration, Failure> {
         let mut tx = self.store.begin(permit, self.clock.now()).await?;
         let before = tx.key(&project.id, id).await?.ok_or_else(|| Failure::not_found("key"))?;
         may_manage(caller, &project_scope(project), &before)?;
@@ -311,7 +316,8 @@ impl Sextant {
                 Some(json!({"previousSecret": "ended by first use"})),
             )])
             .await?;
-        self.publish(number, Publish::Taking, &[]).await
+        self.publish(number, Publish::Taking, &[]).await?;
+        Ok(())
     }
 
     fn view(&self, mut record: KeyRecord, project: &Arc<Project>) -> KeyView {

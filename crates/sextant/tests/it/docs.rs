@@ -44,7 +44,22 @@ fn readme() {
 
 #[test]
 fn api() {
-    run_page("docs/api.md");
+    let log = run_page("docs/api.md");
+    let asked: Vec<(&str, &str)> = log
+        .lines()
+        .filter_map(|line| line.split_once(" method=")?.1.split_once(" path="))
+        .map(|(method, rest)| (method, rest.split([' ', '?']).next().unwrap()))
+        .collect();
+    let is_path = |path: &str, asked: &str| {
+        let fits = |(part, asked): (&str, &str)| part.starts_with('{') || part == asked;
+        path.split('/').count() == asked.split('/').count() && path.split('/').zip(asked.split('/')).all(fits)
+    };
+    let operations = served();
+    let missing: Vec<_> = operations
+        .iter()
+        .filter(|(method, path, _)| !asked.iter().any(|(by, at)| by == method && is_path(path, at)))
+        .collect();
+    assert!(missing.is_empty(), "no `curl` of docs/api.md asks for {missing:#?}");
 }
 
 #[test]
@@ -114,33 +129,23 @@ fn nothing_slips_through_unrun() {
 }
 
 #[test]
-fn every_operation_has_its_curl() {
-    let document: Value = serde_json::from_str(&said(&["openapi"])).unwrap();
+fn every_operation_has_its_heading() {
     let page = read("docs/api.md");
     let mut missing = Vec::new();
     let mut known = BTreeSet::new();
-    for (path, operations) in document["paths"].as_object().unwrap() {
-        for (method, operation) in operations.as_object().unwrap() {
-            let Some(permission) = operation["x-permission"].as_str() else { continue };
-            let name = format!("{} {path}", method.to_uppercase());
-            // The heading names it, the line below says what it needs.
-            let wanted = format!("\n### `{name}`\n\n`{permission}`: ");
-            if !page.contains(&wanted) {
-                missing.push(wanted.trim().replace('\n', " "));
-            }
-            known.insert(name);
+    for (method, path, permission) in served() {
+        let name = format!("{method} {path}");
+        // The heading names it, the line below says what it needs.
+        let wanted = format!("\n### `{name}`\n\n`{permission}`: ");
+        if !page.contains(&wanted) {
+            missing.push(wanted.trim().replace('\n', " "));
         }
+        known.insert(name);
     }
     assert!(missing.is_empty(), "docs/api.md has no headings {missing:#?}");
     let headings = page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'));
     let stale: Vec<_> = headings.filter(|name| !known.contains(*name)).collect();
     assert!(stale.is_empty(), "docs/api.md shows what is not there: {stale:?}");
-    let sections = page.split("\n### `").skip(1).map(|section| section.split("\n## ").next().unwrap());
-    let without: Vec<_> = sections
-        .filter(|section| !section.contains("curl "))
-        .filter_map(|text| text.lines().next())
-        .collect();
-    assert!(without.is_empty(), "no `curl` for {without:?}");
 }
 
 #[test]
@@ -208,6 +213,21 @@ fn said(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
 }
 
+/// Method, path and permission of everything that the server serves.
+fn served() -> Vec<(String, String, String)> {
+    let document: Value = serde_json::from_str(&said(&["openapi"])).unwrap();
+    let mut found = Vec::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            if let Some(permission) = operation["x-permission"].as_str() {
+                found.push((method.to_uppercase(), path.clone(), permission.to_owned()));
+            }
+        }
+    }
+    assert!(found.len() > 20, "{found:?}");
+    found
+}
+
 /// A fenced block.
 struct Fence {
     language: String,
@@ -242,7 +262,8 @@ fn bare(command: &str) -> &str {
     command.split("  #").next().unwrap_or(command).trim()
 }
 
-fn run_page(page: &str) {
+/// Runs a page; what its server logged.
+fn run_page(page: &str) -> String {
     let fences = fences(page);
     let blocks: Vec<(&Fence, Option<&Fence>)> = fences
         .iter()
@@ -253,7 +274,7 @@ fn run_page(page: &str) {
         })
         .collect();
     if blocks.is_empty() {
-        return;
+        return String::new();
     }
     let port = free_port(page);
     let here = |text: &str| text.replace(PORT, &port);
@@ -283,6 +304,7 @@ fn run_page(page: &str) {
     let last = blocks[outputs.len().max(1) - 1].0.line;
     assert!(outcome.succeeded, "{page}:{last}: the block failed\n{}", outcome.err);
     assert_eq!(outputs.len(), blocks.len(), "{page}:{last}: the page ended here");
+    outcome.log
 }
 
 fn is_refusal(answer: &str) -> bool {
@@ -294,6 +316,7 @@ struct Outcome {
     succeeded: bool,
     out: String,
     err: String,
+    log: String,
 }
 
 /// Runs a page in a folder that is gone afterwards, with whatever secrets the page has made.
@@ -302,6 +325,10 @@ fn run_script(script: &str, port: &str) -> Outcome {
     let (bin, home, work) = (place.path().join("bin"), place.path().join("h"), place.path().join("work"));
     for folder in [&bin, &home, &work] {
         std::fs::create_dir(folder).unwrap();
+    }
+    for program in ["curl", "git"] {
+        let there = Command::new(program).arg("--version").stdout(Stdio::null()).status();
+        assert!(there.is_ok(), "the pages use {program}; install it with `apt-get install {program}`");
     }
     symlink(env!("CARGO_BIN_EXE_sextant"), bin.join("sextant")).unwrap();
     let old = std::env::var("PATH").unwrap();
@@ -313,6 +340,7 @@ fn run_script(script: &str, port: &str) -> Outcome {
     command.args(["--norc", "--noprofile", "-c", script]).env_clear();
     command.env("PATH", path).env("HOME", &home).env("LANG", "C.UTF-8").current_dir(&work);
     command.env("SEXTANT_LISTEN", format!("127.0.0.1:{port}")).stdin(Stdio::null());
+    command.env("SEXTANT_ACCESS_LOG", "true");
     command.stdout(std::fs::File::create(&out).unwrap()).stderr(std::fs::File::create(&err).unwrap());
     let mut bash = command.process_group(0).spawn().unwrap();
     let deadline = Instant::now() + PATIENCE;
@@ -336,6 +364,7 @@ fn run_script(script: &str, port: &str) -> Outcome {
         succeeded: status.is_some_and(|status| status.success()),
         out: text(&out),
         err: format!("{late}stderr:\n{}\nsextant.log:\n{log}", text(&err)),
+        log,
     }
 }
 

@@ -92,7 +92,7 @@ fn every_page_is_run() {
     let mut found: Vec<String> = std::fs::read_dir(root().join("docs"))
         .unwrap()
         .map(|entry| format!("docs/{}", entry.unwrap().file_name().to_string_lossy()))
-        .filter(|path| path.ends_with(".md"))
+        .filter(|path| Path::new(path).extension().is_some_and(|extension| extension == "md"))
         .collect();
     found.push("README.md".to_owned());
     found.sort();

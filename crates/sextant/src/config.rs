@@ -1,7 +1,7 @@
 //! One [`Config`] from flags, environment and `DIR/sextant.toml`, in this order of precedence. Whatever does not fit is
 //! wrong usage, and the message names the setting and the fix.
 
-use crate::cli::{AddressFlags, LogFlags, LogFormat, ServerFlags, StoreFlags};
+use crate::flags::{AddressFlags, LogFlags, LogFormat, ServerFlags, StoreFlags};
 use crate::usage;
 use anyhow::{Context, Result};
 use serde::Deserialize;

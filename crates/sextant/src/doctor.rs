@@ -1,9 +1,9 @@
 //! `sextant doctor`: is everything in place, and if not, what is to be done?
 
 use crate::backend::{Request, local_answer};
-use crate::cli::OutputFlags;
 use crate::config::Config;
 use crate::data::{self, Absent};
+use crate::flags::OutputFlags;
 use crate::output;
 use crate::wiring::System;
 use anyhow::Result;

@@ -2,9 +2,10 @@
 
 use super::{Context, note_rest};
 use crate::backend::{Backend, Request};
-use crate::cli::{AuditCommand, OutputFlags, StoreFlags};
+use crate::cli::AuditCommand;
 use crate::config::Config;
 use crate::data::{self, Absent};
+use crate::flags::{OutputFlags, StoreFlags};
 use crate::output::{self, Progress};
 use anyhow::Result;
 use serde_json::{Value, json};

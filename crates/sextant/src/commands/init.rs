@@ -1,8 +1,8 @@
 //! `sextant init`: everything that the first start makes, without starting.
 
-use crate::cli::OutputFlags;
 use crate::config::Config;
 use crate::data::{self, Absent};
+use crate::flags::OutputFlags;
 use crate::output;
 use crate::serve::{reachable, setup_link};
 use crate::wiring::System;

@@ -4,6 +4,7 @@
 use crate::config::Config;
 use crate::data::{self, Absent};
 use crate::flags::{LogFlags, StoreFlags, TargetFlags};
+use crate::mark::Rollback;
 use crate::output::{clean, note};
 use crate::refusal::Refusal;
 use crate::usage;
@@ -279,7 +280,8 @@ fn is_this_machine(host: &str) -> bool {
 impl Local {
     async fn open(store: &StoreFlags, log: &LogFlags, system: &System, absent: Absent) -> Result<Self> {
         let config = Config::for_data(store, log)?;
-        let sextant = data::open(&config, system, absent).await?.sextant(system, false).await?;
+        let sextant =
+            data::open(&config, system, absent).await?.sextant(system, false, Rollback::Refuse).await?;
         let api = Api::new(sextant.clone(), Options::default());
         Ok(Self { api, sextant })
     }

@@ -10,6 +10,7 @@ mod data;
 mod doctor;
 mod flags;
 mod listen;
+mod mark;
 mod output;
 mod reference;
 mod refusal;

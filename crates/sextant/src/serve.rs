@@ -89,7 +89,8 @@ impl Server {
         let bound = listen::bind(&config.listen)?;
         data::directory(&config.data, Absent::Make)?;
         let locks = data::lock_for_serving(config)?;
-        let sextant = data::open(config, system, Absent::Make).await?.sextant(system, true).await?;
+        let sextant =
+            data::open(config, system, Absent::Make).await?.sextant(system, true, config.rollback).await?;
         let address = bound.address()?;
         let local_url = format!("{}://{}", config.scheme(), reachable(address));
         let public_url = config.public_url.clone().unwrap_or_else(|| local_url.clone());

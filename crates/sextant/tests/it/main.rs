@@ -7,6 +7,7 @@
 )]
 
 mod command_line;
+mod rollback;
 mod serving;
 mod support;
 mod transport;

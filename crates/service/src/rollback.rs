@@ -2,10 +2,10 @@
 
 use crate::Sextant;
 use crate::error::Failure;
+use serde_json::json;
 use sextant_core::access::{Permit, Scope};
 use sextant_core::audit::{Event, Kind, Note};
 use sextant_core::permission::action::ApiKeysWrite;
-use serde_json::json;
 use std::sync::Arc;
 
 impl Sextant {
@@ -47,6 +47,9 @@ impl Sextant {
             Ok(Err(problem)) => problem,
             Err(error) => error.to_string(),
         };
-        tracing::error!(problem, "could not write the high-water mark; a copied-back database may not be noticed");
+        tracing::error!(
+            problem,
+            "could not write the high-water mark; a copied-back database may not be noticed"
+        );
     }
 }

@@ -4,7 +4,7 @@
 use crate::config::Config;
 use crate::data::{self, Absent};
 use crate::flags::{LogFlags, StoreFlags, TargetFlags};
-use crate::mark::Rollback;
+use crate::high_water::Rollback;
 use crate::output::{clean, note};
 use crate::refusal::Refusal;
 use crate::usage;

@@ -2,7 +2,7 @@
 //! wrong usage, and the message names the setting and the fix.
 
 use crate::flags::{AddressFlags, LogFlags, LogFormat, ServerFlags, StoreFlags};
-use crate::mark::Rollback;
+use crate::high_water::Rollback;
 use crate::usage;
 use anyhow::{Context, Result};
 use serde::Deserialize;

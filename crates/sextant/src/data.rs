@@ -1,7 +1,7 @@
 //! The data directory: its locks, the master key, and opening the database that belongs to that key.
 
 use crate::config::Config;
-use crate::mark::{self, Mark, Rollback};
+use crate::high_water::{self, Mark, Rollback};
 use crate::usage;
 use crate::wiring::System;
 use anyhow::{Context, Result, anyhow, bail};
@@ -69,9 +69,7 @@ impl Opened {
                 "another process set this database up with another master key in this moment; use that key"
             );
         }
-        if rollback != Rollback::Ignore {
-            mark::face_rollback(&sextant, rollback).await?;
-        }
+        high_water::face_rollback(&sextant, rollback).await?;
         Ok(sextant)
     }
 }

@@ -4,7 +4,7 @@ use crate::backend::{Request, local_answer};
 use crate::config::Config;
 use crate::data::{self, Absent};
 use crate::flags::OutputFlags;
-use crate::mark::Rollback;
+use crate::high_water::Rollback;
 use crate::output;
 use crate::wiring::System;
 use anyhow::Result;

@@ -6,7 +6,7 @@ use crate::cli::AuditCommand;
 use crate::config::Config;
 use crate::data::{self, Absent};
 use crate::flags::{OutputFlags, StoreFlags};
-use crate::mark::Rollback;
+use crate::high_water::Rollback;
 use crate::output::{self, Progress};
 use anyhow::Result;
 use serde_json::{Value, json};

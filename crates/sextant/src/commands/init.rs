@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::data::{self, Absent};
 use crate::flags::OutputFlags;
-use crate::mark::Rollback;
+use crate::high_water::Rollback;
 use crate::output;
 use crate::serve::{reachable, setup_link};
 use crate::wiring::System;

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::data::{self, Absent};
-use crate::mark::Rollback;
+use crate::high_water::Rollback;
 use crate::output;
 use crate::wiring::System;
 use anyhow::Result;

@@ -215,22 +215,3 @@ fn another_machine_needs_the_same_master_key_for_a_shared_database() {
         assert_eq!(get(server.address, SCHEMA, made["key"].as_str()).status, 200);
     }
 }
-
-#[test]
-fn a_database_that_was_put_back_brings_no_key_back() {
-    let data = folder("rollback").join("data");
-    let (database, copy) = (data.join("sextant.db"), data.join("copy.db"));
-    let made = run_on(&data, &["keys", "create", "--name", "one", "--role", "ingestion"]).json();
-    std::fs::copy(&database, &copy).unwrap();
-    run_on(&data, &["keys", "delete", made["apiKey"]["id"].as_str().unwrap()]).json();
-    std::fs::rename(&copy, &database).unwrap();
-    for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["keys", "list"]] {
-        run_on(&data, command).refused(1, &["put back", "--accept-rollback"]);
-    }
-    assert!(run_on(&data, &["doctor"]).out.contains("--accept-rollback"));
-    let server = Server::start(&data, &["--accept-rollback"]);
-    let answer = get(server.address, SCHEMA, made["key"].as_str());
-    assert_eq!((answer.status, &answer.json()["code"]), (401, &json!("API_KEY_DISABLED")));
-    drop(server);
-    drop(Server::start(&data, &[]));
-}

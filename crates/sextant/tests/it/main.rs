@@ -8,6 +8,7 @@
 
 mod command_line;
 mod docs;
+mod rollback;
 mod serving;
 mod support;
 mod transport;

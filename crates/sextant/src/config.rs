@@ -1,7 +1,8 @@
 //! One [`Config`] from flags, environment and `DIR/sextant.toml`, in this order of precedence. Whatever does not fit is
 //! wrong usage, and the message names the setting and the fix.
 
-use crate::cli::{AddressFlags, LogFlags, LogFormat, ServerFlags, StoreFlags};
+use crate::flags::{AddressFlags, LogFlags, LogFormat, ServerFlags, StoreFlags};
+use crate::high_water::Rollback;
 use crate::usage;
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -73,12 +74,12 @@ pub(crate) struct Config {
     pub(crate) threads: usize,
     /// Whether successes are logged.
     pub(crate) access_log: bool,
-    /// Whether a database from before is taken.
-    pub(crate) accept_rollback: bool,
     /// Open connections at most.
     pub(crate) max_connections: usize,
     /// How long a client may take for a request's head.
     pub(crate) header_timeout: Duration,
+    /// What to do with a database that was put back.
+    pub(crate) rollback: Rollback,
     /// What is logged.
     pub(crate) log_level: String,
     /// In which form.
@@ -121,12 +122,12 @@ impl Config {
             tls: pair(server.tls_cert.clone().or(file.tls_cert), server.tls_key.clone().or(file.tls_key))?,
             threads: threads(server.threads.or(file.threads))?,
             access_log: server.access_log || file.access_log.unwrap_or(false),
-            accept_rollback: server.accept_rollback,
             max_connections: positive(
                 "--max-connections",
                 server.max_connections.or(file.max_connections).unwrap_or(MAX_CONNECTIONS),
             )?,
             header_timeout: server.header_timeout_ms.map_or(HEADER_TIMEOUT, Duration::from_millis),
+            rollback: if server.accept_rollback { Rollback::Accept } else { Rollback::Refuse },
             log_level: given(&log.log_level).or(file.log_level).unwrap_or_else(|| "info".to_owned()),
             log_format: log.log_format.or(file.log_format).unwrap_or_default(),
         })

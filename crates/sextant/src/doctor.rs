@@ -1,9 +1,10 @@
 //! `sextant doctor`: is everything in place, and if not, what is to be done?
 
 use crate::backend::{Request, local_answer};
-use crate::cli::OutputFlags;
 use crate::config::Config;
 use crate::data::{self, Absent};
+use crate::flags::OutputFlags;
+use crate::high_water::Rollback;
 use crate::output;
 use crate::wiring::System;
 use anyhow::Result;
@@ -101,7 +102,7 @@ fn master_key(config: &Config, findings: &mut Findings) {
 }
 
 async fn opened(config: &Config, system: &System) -> Result<Arc<Sextant>> {
-    data::open(config, system, Absent::Refuse).await?.sextant(system, false).await
+    data::open(config, system, Absent::Refuse).await?.sextant(system, false, Rollback::Ignore).await
 }
 
 fn fix_for_database(config: &Config) -> &'static str {
@@ -113,6 +114,15 @@ fn fix_for_database(config: &Config) -> &'static str {
 }
 
 async fn contents(sextant: &Arc<Sextant>, findings: &mut Findings) {
+    match sextant.rolled_back().await {
+        Ok(None) => findings.good("high-water mark", "the database is not behind what this node has seen"),
+        Ok(Some((seen, number))) => findings.bad(
+            "high-water mark",
+            format!("the database was put back: it is at change {number}, this node has seen {seen}"),
+            "bring the newer one back, or start with `sextant serve --accept-rollback`, which switches every key off",
+        ),
+        Err(error) => findings.bad("high-water mark", error.to_string(), "see the database's own log"),
+    }
     match sextant.needs_admin().await {
         Ok(false) => findings.good("people", "somebody can sign in"),
         Ok(true) => {

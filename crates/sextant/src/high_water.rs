@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, bail};
 use sextant_core::source::HighWater;
 use sextant_core::time::Time;
+use sextant_service::Sextant;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,6 +13,17 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 const FILE: &str = "high-water";
+
+/// What to do about a database that is behind what this node has seen, as one put back from a copy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rollback {
+    /// It is not used: keys that were deleted since the copy would live again.
+    Refuse,
+    /// It is used with every key switched off.
+    Accept,
+    /// It is only looked at.
+    Ignore,
+}
 
 /// The mark of one data directory.
 pub(crate) struct Mark {
@@ -36,7 +48,10 @@ impl Mark {
 
     fn write(&self) -> Result<()> {
         let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another process of this node may have seen more.
+        // Another process of this node may have seen more: between reading and replacing only one may be at it.
+        let lock = self.path.with_extension("lock");
+        let turn = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(lock)?;
+        turn.lock()?;
         let (number, micros) = read(&self.path)?;
         let number = self.number.fetch_max(number, Ordering::AcqRel).max(number);
         let micros = self.micros.fetch_max(micros, Ordering::AcqRel).max(micros);
@@ -67,6 +82,25 @@ impl HighWater for Mark {
         }
         self.write().map_err(|error| format!("{}: {error:#}", self.path.display()))
     }
+}
+
+/// Refuses a database that was copied back, or goes on with it as was asked: keys that were deleted since would live
+/// again.
+pub(crate) async fn face_rollback(sextant: &Sextant, rollback: Rollback) -> Result<()> {
+    if rollback == Rollback::Ignore {
+        return Ok(());
+    }
+    let Some((seen, found)) = sextant.rolled_back().await? else { return Ok(()) };
+    if rollback == Rollback::Refuse {
+        bail!(
+            "the database is a copy from before: it stands at change {found}, this node has seen {seen}, so keys that were \
+             deleted since may be in it. Put the right one back, or start `sextant serve --accept-rollback`, which switches \
+             every key off"
+        );
+    }
+    let disabled = sextant.accept_rollback().await?;
+    tracing::warn!(seen, found, disabled, "an older database was accepted; every key is switched off");
+    Ok(())
 }
 
 fn checksum(body: &str) -> u32 {

@@ -7,7 +7,7 @@ use crate::listen::{self, Workers};
 use crate::output;
 use crate::tls::Certificate;
 use crate::usage;
-use crate::wiring::System;
+use crate::wiring::{self, System};
 use anyhow::{Context, Result};
 use sextant_api::{Api, Options};
 use sextant_core::code::Code;
@@ -16,6 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Mutex;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -39,7 +40,7 @@ pub(crate) struct Server {
     stop: CancellationToken,
     jobs: CancellationToken,
     tasks: TaskTracker,
-    signals: Signals,
+    signals: Mutex<Signals>,
     _locks: Locks,
 }
 
@@ -64,7 +65,7 @@ impl Signals {
 
 /// Serves until it is told to stop.
 pub(crate) async fn run(config: &Config, system: &System) -> Result<ExitCode> {
-    let mut server = Server::start(config, system).await?;
+    let server = Server::start(config, system).await?;
     server.until_signal().await;
     Ok(server.finish().await)
 }
@@ -82,12 +83,14 @@ impl Server {
     }
 
     async fn open(config: &Config, system: &System) -> Result<Parts> {
+        wiring::raise_file_limit();
         // Whatever can be refused is refused before anything is made.
         let certificate = config.tls.as_ref().map(|(cert, key)| Certificate::load(cert, key)).transpose()?;
         let bound = listen::bind(&config.listen)?;
         data::directory(&config.data, Absent::Make)?;
         let locks = data::lock_for_serving(config)?;
-        let sextant = data::open(config, system, Absent::Make).await?.sextant(system, true).await?;
+        let sextant =
+            data::open(config, system, Absent::Make).await?.sextant(system, true, config.rollback).await?;
         let address = bound.address()?;
         let local_url = format!("{}://{}", config.scheme(), reachable(address));
         let public_url = config.public_url.clone().unwrap_or_else(|| local_url.clone());
@@ -125,14 +128,15 @@ impl Server {
     }
 
     /// Waits for SIGTERM or SIGINT.
-    pub(crate) async fn until_signal(&mut self) {
-        self.signals.stop().await;
+    pub(crate) async fn until_signal(&self) {
+        self.signals.lock().await.stop().await;
     }
 
     /// Finishes what is under way, writes everything down and ends. Another signal ends at once.
     pub(crate) async fn finish(self) -> ExitCode {
         tracing::info!("stopping");
-        let Self { sextant, workers, stop, jobs, tasks, mut signals, .. } = self;
+        let Self { sextant, workers, stop, jobs, tasks, signals, .. } = self;
+        let mut signals = signals.into_inner();
         let orderly = async {
             stop.cancel();
             let joined = tokio::task::spawn_blocking(move || workers.join()).await;
@@ -185,7 +189,7 @@ impl Parts {
             stop,
             jobs,
             tasks,
-            signals,
+            signals: Mutex::new(signals),
             _locks: locks,
         }
     }

@@ -1,9 +1,11 @@
 //! `sextant developers …`
 
 use super::{Context, note_rest};
-use crate::backend::{Backend, Request, record_error};
-use crate::cli::{DevelopersCommand, TargetFlags};
+use crate::backend::{Backend, Request};
+use crate::cli::DevelopersCommand;
 use crate::data::Absent;
+use crate::flags::TargetFlags;
+use crate::refusal::record_error;
 use crate::{output, usage};
 use anyhow::{Context as _, Result, bail};
 use http::Method;

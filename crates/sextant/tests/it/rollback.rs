@@ -41,6 +41,8 @@ fn a_database_from_before_starts_only_with_every_key_switched_off() {
         .refused(1, &["copy from before", "--accept-rollback"]);
     run_on(&data, &["keys", "list"]).refused(1, &["copy from before"]);
 
+    assert!(run_on(&data, &["doctor"]).out.contains("--accept-rollback"));
+
     let server = Server::start(&data, &["--accept-rollback"]);
     for key in [&deleted_key, &kept_key] {
         let answer = get(server.address, SCHEMA, Some(key));

@@ -110,6 +110,20 @@ fn what_is_under_way_is_finished_before_the_end() {
 }
 
 #[test]
+fn a_second_signal_ends_at_once() {
+    let mut server = Server::start(&folder("second-signal").join("data"), &[]);
+    let mut stream = connect(server.address);
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost:").unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let began = Instant::now();
+    server.signal("TERM");
+    server.wait_until_said("stopping");
+    server.signal("INT");
+    assert_eq!(server.wait().code(), Some(1));
+    assert!(began.elapsed() < Duration::from_secs(8));
+}
+
+#[test]
 fn usage_is_exact_after_a_clean_stop() {
     let data = folder("usage").join("data");
     let server = Server::start(&data, &[]);

@@ -92,7 +92,9 @@ create table scope_sets (
     scopes text not null unique
 );
 
+-- `ordinal` is the order in which the table lies on the disk, so that all keys can be read from one end to the other.
 create table api_keys (
+    ordinal integer not null primary key,
     project_id text not null references projects (id),
     id text collate "C" not null unique,
     name text not null,
@@ -114,7 +116,7 @@ create table api_keys (
     pepper bigint not null,
     generation bigint not null,
     change_number bigint not null,
-    primary key (project_id, id)
+    unique (project_id, id)
 );
 create unique index api_keys_by_name on api_keys (project_id, name_folded);
 create index api_keys_by_parent on api_keys (parent_id);

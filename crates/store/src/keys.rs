@@ -327,6 +327,10 @@ impl Tx<ApiKeysWrite> {
         let mut rows = Vec::with_capacity(keys.len());
         let mut announced = Vec::with_capacity(keys.len());
         let mut known: Option<(PermissionSet, i64)> = None;
+        let (mut ordinal,): (i64,) = self
+            .inner
+            .one("select cast(coalesce(max(ordinal), 0) as bigint) from api_keys", Vec::new())
+            .await?;
         for key in keys {
             let set = match known {
                 Some((scopes, set)) if scopes == key.power.permissions => set,
@@ -334,7 +338,9 @@ impl Tx<ApiKeysWrite> {
             };
             known = Some((key.power.permissions, set));
             announced.push(args![number, "key", key.id.as_str(), now]);
+            ordinal += 1;
             rows.push(args![
+                ordinal,
                 key.project_id.as_str(),
                 key.id.as_str(),
                 key.name,
@@ -360,7 +366,7 @@ impl Tx<ApiKeysWrite> {
         }
         self.inner
             .insert_many(
-                "insert into api_keys (project_id, id, name, name_folded, description, role, scope_set, enabled, created_at, \
+                "insert into api_keys (ordinal, project_id, id, name, name_folded, description, role, scope_set, enabled, created_at, \
                  created_by_type, created_by_id, created_by_name, parent_id, expires_at, allowed_cidrs, rate_per_minute, \
                  rotated_at, mac, pepper, generation, change_number) values",
                 rows,

@@ -15,7 +15,7 @@ mod tenancy;
 mod tx;
 
 pub use audit::{AuditFilter, AuditPage};
-pub use db::Location;
+pub use db::{Glance, Location};
 pub use developers::{ChangesDevelopers, StoredDeveloper, StoredVersion};
 pub use error::StoreError;
 pub use keys::{FormerSecret, KeyFilter, KeyOrder, KeyRecord, NewKey};
@@ -38,6 +38,12 @@ impl Store {
     /// Opens the database and brings it to this version's shape. `seal` is the master key's, for chain heads.
     pub async fn open(location: &Location, seal: Seal) -> Result<Self, StoreError> {
         Ok(Self { db: Db::open(location).await?, seal })
+    }
+
+    /// What the database looks like at a glance: equal means that nothing was committed between. `None` where only a
+    /// query can tell.
+    pub fn glance(&self) -> Option<Glance> {
+        self.db.glance()
     }
 
     /// Whether the database answers.

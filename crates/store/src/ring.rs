@@ -5,7 +5,6 @@ use crate::error::StoreError;
 use crate::keys::{FormerSecret, networks_from, scopes_from};
 use crate::{Store, Tx};
 use sextant_core::access::{Housekeeping, Project};
-use sextant_core::base62;
 use sextant_core::id::{Identifier, KeyId, ProjectId};
 use sextant_core::key::{KeyMac, PepperId};
 use sextant_core::network::Networks;
@@ -13,6 +12,11 @@ use sextant_core::permission::PermissionSet;
 use sextant_core::time::Time;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+/// How many keys are read at once: a few megabytes of text.
+const PART: i64 = 16_384;
+const PART_STEP: usize = 16_384;
 
 /// All that verification needs to know of a key.
 #[derive(Debug)]
@@ -121,6 +125,11 @@ macro_rules! line {
          coalesce(cast(rate_per_minute as text), '-') || ' ' || coalesce(parent_id, '-') || ' ' || \
          coalesce(allowed_cidrs, '-')"
     };
+}
+
+/// The number of a line's last change.
+fn change_of(line: &str) -> Option<i64> {
+    line.split(' ').nth(6)?.parse().ok()
 }
 
 /// What is needed to read lines.
@@ -239,13 +248,16 @@ impl Store {
             .ok_or_else(|| StoreError::Broken("the change counter is missing".to_owned()))
     }
 
-    /// Hands every key to `take`, all from one moment.
+    /// Hands every key that has not changed since the number that is answered to `take`. What was committed meanwhile comes
+    /// by following the changes from that number on.
     pub async fn ring_snapshot(
         &self,
         mut take: impl FnMut(RingRow) + Send,
     ) -> Result<RingSnapshot, StoreError> {
         let mut tx = self.db.snapshot().await?;
         let number = counter(&mut tx).await?;
+        let (last,): (Option<i64>,) =
+            tx.one("select cast(max(ordinal) as bigint) from api_keys", Vec::new()).await?;
         let projects = projects(&mut tx).await?;
         let mut reader = reader(&mut tx, &projects).await?;
         reader.former = former_secrets(
@@ -256,27 +268,40 @@ impl Store {
             )
             .await?,
         )?;
-        // Bounds by two digits keep each text small beside the whole.
-        for first in base62::DIGITS {
-            for (low, high) in [('0', 'V'), ('V', '{')] {
-                let bound = |second: char| format!("{}{second}", *first as char);
-                let text: Option<(Option<String>,)> = tx
-                    .optional(
-                        concat!(
-                            "select string_agg(",
-                            line!(),
-                            ", ';') from api_keys where id >= $1 and id < $2"
-                        ),
-                        args![bound(low), bound(high)],
-                    )
-                    .await?;
-                let Some((Some(text),)) = text else { continue };
-                for line in text.split(';') {
+        tx.commit().await?;
+        // The next part is fetched while this one is read.
+        let mut bounds = (0..last.unwrap_or(0)).step_by(PART_STEP);
+        let mut ahead = bounds.next().map(|low| self.part(low));
+        while let Some(fetch) = ahead.take() {
+            let text = fetch.await.map_err(|error| StoreError::Broken(error.to_string()))??;
+            ahead = bounds.next().map(|low| self.part(low));
+            for line in text.split_terminator(';') {
+                // What was committed since is not read here: it may name projects that were not there yet.
+                if change_of(line).is_some_and(|change| change <= number) {
                     take(reader.read(line)?);
                 }
             }
         }
         Ok(RingSnapshot { number, projects })
+    }
+
+    /// The lines of the keys after one ordinal, fetched beside whatever the caller does.
+    fn part(&self, low: i64) -> JoinHandle<Result<String, StoreError>> {
+        let db = self.db.clone();
+        let high = low + PART;
+        self.db.beside(async move {
+            let text: Option<(Option<String>,)> = db
+                .optional(
+                    concat!(
+                        "select string_agg(",
+                        line!(),
+                        ", ';') from api_keys where ordinal > $1 and ordinal <= $2"
+                    ),
+                    args![low, high],
+                )
+                .await?;
+            Ok(text.and_then(|(text,)| text).unwrap_or_default())
+        })
     }
 
     /// What happened after change number `after`, all from one moment.

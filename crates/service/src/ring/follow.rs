@@ -2,9 +2,9 @@
 
 use super::{Entry, Ring};
 use sextant_core::id::KeyId;
-use sextant_store::{ChangeKind, Changes, Store, StoreError};
+use sextant_store::{ChangeKind, Changes, Glance, Store, StoreError};
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use tokio::sync::{Mutex, watch};
 
 /// Brings the ring up to what the database says.
@@ -14,13 +14,21 @@ pub(crate) struct Follower {
     ring: Arc<Ring>,
     /// One catch-up at a time: what it reads and what it writes belong together.
     turn: Mutex<()>,
+    /// What the database looked like when nothing new was found in it.
+    seen: std::sync::Mutex<Option<Glance>>,
     /// Raised when the developer records changed.
     developers: watch::Sender<i64>,
 }
 
 impl Follower {
     pub(crate) fn new(store: Store, ring: Arc<Ring>) -> Self {
-        Self { store, ring, turn: Mutex::default(), developers: watch::Sender::new(0) }
+        Self {
+            store,
+            ring,
+            turn: Mutex::default(),
+            seen: std::sync::Mutex::default(),
+            developers: watch::Sender::new(0),
+        }
     }
 
     /// Tells when the developer records have changed: the number of the change.
@@ -30,8 +38,12 @@ impl Follower {
 
     /// Loads everything.
     pub(crate) async fn load(&self) -> Result<(), StoreError> {
-        let _turn = self.turn.lock().await;
-        self.reload().await
+        let turn = self.turn.lock().await;
+        self.reload().await?;
+        drop(turn);
+        // Keys that changed while the others were read come now.
+        self.catch_up(self.store.change_number().await?).await?;
+        Ok(())
     }
 
     async fn reload(&self) -> Result<(), StoreError> {
@@ -87,7 +99,12 @@ impl Follower {
 
     /// Looks whether anything was committed, and applies it.
     pub(crate) async fn poll(&self) -> Result<bool, StoreError> {
+        let glance = self.store.glance();
+        if glance.is_some() && *self.seen.lock().unwrap_or_else(PoisonError::into_inner) == glance {
+            return Ok(false);
+        }
         let number = self.store.change_number().await?;
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = glance;
         if number < self.ring.applied() {
             // The database went back: a copy was put in its place under a running server.
             let _turn = self.turn.lock().await;
@@ -95,6 +112,10 @@ impl Follower {
                 "the database is older than what this server has seen".to_owned(),
             ));
         }
-        self.catch_up(number).await
+        let caught_up = self.catch_up(number).await;
+        if caught_up.is_err() {
+            *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        caught_up
     }
 }

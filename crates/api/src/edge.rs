@@ -14,7 +14,7 @@ use http::{HeaderName, HeaderValue, Request, Uri};
 use sextant_core::base62;
 use sextant_core::code::Code;
 use sextant_core::limit::RateLimit;
-use sextant_core::redact::{holds_key, keys_in};
+use sextant_core::redact::{holds_key, keys_in, redact};
 use sextant_service::{Failure, Moment};
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -173,7 +173,11 @@ impl Edge {
         let code = failure.map(|failure| failure.code.name());
         let message = failure.map(|failure| failure.message.as_str());
         let cause = failure.and_then(|failure| failure.cause.as_deref());
-        let (method, path, id) = (&line.method, &line.path, &line.request_id);
+        let path = line.path.to_string();
+        // A key that was written with escapes would not be known as one where lines are cleaned.
+        let plain = percent_encoding::percent_decode_str(&path).decode_utf8_lossy();
+        let path = if holds_key(plain.as_bytes()) { redact(&plain) } else { Cow::Borrowed(path.as_str()) };
+        let (method, id) = (&line.method, &line.request_id);
         if status >= 500 {
             tracing::error!(%method, %path, status, micros, address, request_id = ?id, code, message, cause, "request failed");
         } else if status >= 400 {

@@ -115,14 +115,14 @@ impl FromRequestParts<Shared> for WantsCsv {
     }
 }
 
-/// A JSON body of at most `MOST` bytes, with the value it was read from.
-pub(crate) struct Json<T, const MOST: usize = SMALL> {
+/// A JSON body of at most `MOST` bytes, with the value it was read from: an object, or an array if it is a `LIST`.
+pub(crate) struct Json<T, const MOST: usize = SMALL, const LIST: bool = false> {
     pub(crate) value: T,
     /// The body in a form that does not depend on spaces or the order of fields.
     pub(crate) canonical: String,
 }
 
-impl<T: DeserializeOwned, const MOST: usize> FromRequest<Shared> for Json<T, MOST> {
+impl<T: DeserializeOwned, const MOST: usize, const LIST: bool> FromRequest<Shared> for Json<T, MOST, LIST> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, shared: &Shared) -> Result<Self, ApiError> {
@@ -137,6 +137,10 @@ impl<T: DeserializeOwned, const MOST: usize> FromRequest<Shared> for Json<T, MOS
             serde_json::from_slice(bytes)
                 .map_err(|error| Failure::invalid("the body", format!("is not JSON: {error}")))?
         };
+        // Serde would read an array as the fields of an object, in their order.
+        if document.is_array() && !LIST {
+            return Err(Failure::invalid("the body", "must be a JSON object").into());
+        }
         let canonical = document.to_string();
         let value = serde_path_to_error::deserialize(document).map_err(|error| {
             let path = error.path().to_string();

@@ -179,7 +179,7 @@ impl Edge {
         let path = if holds_key(plain.as_bytes()) { redact(&plain) } else { Cow::Borrowed(path.as_str()) };
         let (method, id) = (&line.method, &line.request_id);
         if status >= 500 {
-            tracing::error!(%method, %path, status, micros, address, request_id = ?id, code, message, cause, "request failed");
+            tracing::error!(%method, %path, status, micros, address, request_id = ?id, code, refusal = message, cause, "request failed");
         } else if status >= 400 {
             tracing::info!(%method, %path, status, micros, address, request_id = ?id, code, message, "request refused");
         } else {

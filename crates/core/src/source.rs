@@ -16,3 +16,13 @@ pub trait Entropy: Send + Sync + 'static {
     /// Fills the buffer.
     fn fill(&self, buffer: &mut [u8]);
 }
+
+/// The high-water mark: the last change and the latest time that this node has seen, kept beside the database so that a
+/// copied-back database, or a clock that was set back, is noticed.
+pub trait HighWater: Send + Sync + 'static {
+    /// The last change number seen, and the latest time.
+    fn seen(&self) -> (i64, Time);
+    /// Raises the mark; never lowers it. Written down before it returns if the number rose. A failure is for the log:
+    /// the mark protects a later start, not this process.
+    fn raise(&self, number: i64, time: Time) -> Result<(), String>;
+}

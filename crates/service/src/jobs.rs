@@ -52,6 +52,7 @@ impl Sextant {
         if let Err(error) = self.notices.flush(&self.store, self.clock.now(), true).await {
             tracing::error!(%error, "could not write notices down");
         }
+        self.raise_mark(self.ring.applied()).await;
         if let Err(error) = self.fence.give_back().await {
             tracing::warn!(%error, "could not give the lease back");
         }
@@ -69,6 +70,9 @@ impl Sextant {
             }
             match self.follower.poll().await {
                 Ok(new) => {
+                    if new {
+                        self.raise_mark(self.ring.applied()).await;
+                    }
                     if new && let Err(error) = self.fence.renew().await {
                         tracing::warn!(%error, "could not tell what was applied");
                     }
@@ -134,7 +138,10 @@ impl Sextant {
         loop {
             let done: Result<(), Failure> = tokio::select! {
                 () = stop.cancelled() => return,
-                _ = usage.tick() => self.flush_usage().await,
+                _ = usage.tick() => {
+                    self.raise_mark(self.ring.applied()).await;
+                    self.flush_usage().await
+                }
                 _ = notices.tick() => {
                     self.notices.flush(&self.store, self.clock.now(), false).await.map_err(Into::into)
                 }

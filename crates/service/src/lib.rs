@@ -12,6 +12,7 @@ mod notices;
 mod passwords;
 mod people;
 mod ring;
+mod rollback;
 mod sessions;
 mod tenancy;
 mod throttle;
@@ -38,7 +39,7 @@ use sextant_core::access::{Actor, Caller, Origin, Project, Scope};
 use sextant_core::code::Code;
 use sextant_core::id::{Identifier, KeyId};
 use sextant_core::key::{ApiKey, KeyMac, MasterKey, PepperId};
-use sextant_core::source::{Clock, Entropy};
+use sextant_core::source::{Clock, Entropy, HighWater};
 use sextant_core::time::Time;
 use sextant_store::Store;
 use std::net::IpAddr;
@@ -55,6 +56,8 @@ pub struct Sources {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// What this node has seen.
+    pub mark: Arc<dyn HighWater>,
     /// The installation's master key.
     pub master: MasterKey,
 }
@@ -64,6 +67,7 @@ pub struct Sextant {
     store: Store,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    mark: Arc<dyn HighWater>,
     peppers: Peppers,
     nobody: KeyMac,
     ring: Arc<Ring>,
@@ -102,6 +106,7 @@ impl Sextant {
             nobody: verify::nobody(),
             clock: sources.clock.clone(),
             entropy: sources.entropy.clone(),
+            mark: sources.mark.clone(),
             usage: Usage::default(),
             notices: Notices::default(),
             passwords: Hashing::default(),
@@ -115,7 +120,8 @@ impl Sextant {
 
     /// The moment, read once for a request.
     pub fn moment(&self) -> Moment {
-        Moment { now: self.clock.now(), monotonic: self.clock.monotonic() }
+        let now = self.clock.now();
+        Moment { now, judged: now.max(self.mark.seen().1), monotonic: self.clock.monotonic() }
     }
 
     /// The time of day.
@@ -181,6 +187,7 @@ impl Sextant {
     /// Makes a committed change count: here at once, everywhere before the answer.
     async fn publish(&self, number: Option<i64>, how: Publish, gone: &[KeyId]) -> Result<(), Failure> {
         let Some(number) = number else { return Ok(()) };
+        self.raise_mark(number).await;
         let began = self.clock.monotonic();
         if self.serves {
             for id in gone {

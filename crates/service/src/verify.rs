@@ -44,6 +44,9 @@ impl Peppers {
 pub struct Moment {
     /// Time of day.
     pub now: Time,
+    /// The later of that and the latest time that this node has seen: expiry is judged by it, so that a clock which is
+    /// set back brings nothing back.
+    pub judged: Time,
     /// The process clock.
     pub monotonic: Duration,
 }
@@ -68,7 +71,7 @@ impl Sextant {
             let _ = mac == self.nobody;
             return Err(Failure::of(Code::InvalidApiKey));
         };
-        let matched = self.matches(&entry, key, moment.now);
+        let matched = self.matches(&entry, key, moment.judged);
         match matched {
             Match::None => return Err(Failure::of(Code::InvalidApiKey)),
             Match::RotatedOut => {
@@ -79,11 +82,11 @@ impl Sextant {
         }
         let mut permissions = entry.permissions;
         let mut rate = entry.rate_per_minute;
-        check_state(&entry, address, moment.now)?;
+        check_state(&entry, address, moment.judged)?;
         let mut parent = entry.parent();
         while let Some(id) = parent {
             let Some(above) = self.ring.get(id) else { return Err(Failure::of(Code::InvalidApiKey)) };
-            check_state(&above, address, moment.now)?;
+            check_state(&above, address, moment.judged)?;
             permissions = permissions.and(above.permissions);
             rate = match (rate, above.rate_per_minute) {
                 (Some(own), Some(bound)) => Some(own.min(bound)),
@@ -96,7 +99,7 @@ impl Sextant {
             && entry
                 .former()
                 .iter()
-                .any(|former| former.ends_on_first_use && former.valid_until > moment.now);
+                .any(|former| former.ends_on_first_use && former.valid_until > moment.judged);
         Ok(Admission { entry, permissions, allowance, ends_overlap })
     }
 

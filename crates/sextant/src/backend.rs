@@ -1,10 +1,12 @@
 //! Where a command's requests go: over HTTP to a server, or in this process to the same routes on the data itself. Both
 //! take the same requests and give the same answers.
 
-use crate::cli::{LogFlags, StoreFlags, TargetFlags};
 use crate::config::Config;
 use crate::data::{self, Absent};
+use crate::flags::{LogFlags, StoreFlags, TargetFlags};
+use crate::high_water::Rollback;
 use crate::output::{clean, note};
+use crate::refusal::Refusal;
 use crate::usage;
 use crate::wiring::System;
 use anyhow::{Context, Result, anyhow};
@@ -15,7 +17,6 @@ use reqwest::Url;
 use serde_json::{Map, Value};
 use sextant_api::{Api, Options};
 use sextant_service::Sextant;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,53 +123,6 @@ fn boundary(content: &[u8]) -> String {
     }
 }
 
-/// How the API said no.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    /// The status.
-    pub(crate) status: StatusCode,
-    /// The code, such as `NAME_TAKEN`.
-    pub(crate) code: String,
-    message: String,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}, {})", self.message, self.code, self.status.as_u16())
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-impl Refusal {
-    fn new(status: StatusCode, body: &Value) -> Self {
-        let text = |field: &str| body[field].as_str().map(clean);
-        let records: Vec<String> =
-            body["errors"].as_array().into_iter().flatten().map(record_error).collect();
-        let message = if records.is_empty() {
-            text("message").or_else(|| text("error")).unwrap_or_else(|| {
-                format!("the server answered `{status}`; is this the address of a Sextant server?")
-            })
-        } else {
-            format!("the developer records break the rules: {}", records.join("; "))
-        };
-        let code = text("code").or_else(|| text("status")).unwrap_or_else(|| "NO_CODE".to_owned());
-        Self { status, code, message }
-    }
-}
-
-fn record_error(error: &Value) -> String {
-    let text = |field: &str| error[field].as_str().map(clean).unwrap_or_default();
-    let mut line = text("errorType");
-    if !text("fieldName").is_empty() {
-        line.push_str(&format!(" in `{}`", text("fieldName")));
-    }
-    if let Some(count) = error["errorDeveloperCount"].as_u64().filter(|count| *count > 0) {
-        line.push_str(&format!(" ({count} developers)"));
-    }
-    line
-}
-
 /// Where requests go.
 pub(crate) enum Backend {
     /// To a server.
@@ -220,9 +174,8 @@ impl Backend {
         for page in 0.. {
             let request = question().with("pageIndex", Some(page)).with("pageSize", Some(AT_ONCE));
             let mut answer = self.send(request).await?;
-            let some = match answer[list].take() {
-                Value::Array(some) => some,
-                _ => return Err(anyhow!("the server answered no `{list}`; is it a Sextant server?")),
+            let Value::Array(some) = answer[list].take() else {
+                return Err(anyhow!("the server answered no `{list}`; is it a Sextant server?"));
             };
             let is_last = some.len() < AT_ONCE;
             items.extend(some);
@@ -327,7 +280,8 @@ fn is_this_machine(host: &str) -> bool {
 impl Local {
     async fn open(store: &StoreFlags, log: &LogFlags, system: &System, absent: Absent) -> Result<Self> {
         let config = Config::for_data(store, log)?;
-        let sextant = data::open(&config, system, absent).await?.sextant(system, false).await?;
+        let sextant =
+            data::open(&config, system, absent).await?.sextant(system, false, Rollback::Refuse).await?;
         let api = Api::new(sextant.clone(), Options::default());
         Ok(Self { api, sextant })
     }
@@ -368,7 +322,6 @@ fn judged(status: StatusCode, bytes: &[u8]) -> Result<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_query_is_encoded() {
@@ -386,19 +339,6 @@ mod tests {
             "--sextant-upload-1\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n"
         ));
         assert!(text.ends_with("\r\n--sextant-upload-1--\r\n"));
-    }
-
-    #[test]
-    fn refusals_say_what_the_server_said() {
-        let plain = Refusal::new(StatusCode::CONFLICT, &json!({"code": "NAME_TAKEN", "message": "taken"}));
-        assert_eq!(plain.to_string(), "taken (NAME_TAKEN, 409)");
-        let records = json!({"status": "FAILURE", "errors": [
-            {"errorType": "DUPLICATE_EMAIL", "fieldName": "Email", "errorDeveloperCount": 2, "sampleErrorDevelopers": []}
-        ]});
-        let records = Refusal::new(StatusCode::BAD_REQUEST, &records).to_string();
-        assert!(records.contains("DUPLICATE_EMAIL in `Email` (2 developers)"), "{records}");
-        let other = Refusal::new(StatusCode::BAD_GATEWAY, &Value::Null).to_string();
-        assert!(other.contains("502"), "{other}");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! One [`Config`] from flags, environment and `DIR/sextant.toml`, in this order of precedence. Whatever does not fit is
 //! wrong usage, and the message names the setting and the fix.
 
-use crate::cli::{AddressFlags, LogFlags, LogFormat, ServerFlags, StoreFlags};
+use crate::flags::{AddressFlags, LogFlags, LogFormat, ServerFlags, StoreFlags};
+use crate::high_water::Rollback;
 use crate::usage;
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -77,6 +78,8 @@ pub(crate) struct Config {
     pub(crate) max_connections: usize,
     /// How long a client may take for a request's head.
     pub(crate) header_timeout: Duration,
+    /// What to do with a database that was put back.
+    pub(crate) rollback: Rollback,
     /// What is logged.
     pub(crate) log_level: String,
     /// In which form.
@@ -124,6 +127,7 @@ impl Config {
                 server.max_connections.or(file.max_connections).unwrap_or(MAX_CONNECTIONS),
             )?,
             header_timeout: server.header_timeout_ms.map_or(HEADER_TIMEOUT, Duration::from_millis),
+            rollback: if server.accept_rollback { Rollback::Accept } else { Rollback::Refuse },
             log_level: given(&log.log_level).or(file.log_level).unwrap_or_else(|| "info".to_owned()),
             log_format: log.log_format.or(file.log_format).unwrap_or_default(),
         })
@@ -155,7 +159,8 @@ fn read_file(path: &Path) -> Result<File> {
     };
     toml::from_str(&text).map_err(|error| {
         // Not the error's own text: that shows the line, and the line may hold a database password.
-        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+        let before = error.span().map_or("", |span| &text[..span.start.min(text.len())]);
+        let line = before.matches('\n').count() + 1;
         let what = error.message().lines().next().unwrap_or_default().to_owned();
         usage(format!("{}, line {line}: {what}", path.display()))
     })

@@ -4,7 +4,9 @@
 //! Bodies have theirs further up.
 
 use axum::body::Body;
-use hyper::body::Incoming;
+use bytes::Bytes;
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -16,7 +18,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -30,6 +32,9 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const HEAD: usize = 64 * 1024;
 /// How often an idle HTTP/2 client is asked whether it is there, and how long it may take to say so.
 const PING: Duration = Duration::from_secs(20);
+
+/// How long a client may take to answer a goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// What all connections share.
 pub(crate) struct Shared {
@@ -71,7 +76,7 @@ pub(crate) async fn serve(
     // Answers are written whole: waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
     let Some(tls) = &shared.tls else {
-        return http1(&shared, stream, peer, &stop).await;
+        return serve_http1(&shared, stream, peer, &stop).await;
     };
     let limit = HANDSHAKE.min(shared.header_timeout);
     let Ok(Ok(stream)) = timeout(limit, tls.accept(stream)).await else {
@@ -79,13 +84,13 @@ pub(crate) async fn serve(
         return;
     };
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        http2(&shared, stream, peer, &stop, tasks).await;
+        serve_http2(&shared, stream, peer, &stop, tasks).await;
     } else {
-        http1(&shared, stream, peer, &stop).await;
+        serve_http1(&shared, stream, peer, &stop).await;
     }
 }
 
-async fn http1<S>(shared: &Arc<Shared>, stream: S, peer: SocketAddr, stop: &CancellationToken)
+async fn serve_http1<S>(shared: &Arc<Shared>, stream: S, peer: SocketAddr, stop: &CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -93,17 +98,17 @@ where
         let answer = answer(shared, request, peer);
         async move { Ok::<_, Infallible>(answer.await) }
     });
-    let connection = hyper::server::conn::http1::Builder::new()
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // Counts from the moment the connection waits for a request, so that a silent client ends, too.
         .header_read_timeout(shared.header_timeout)
         .max_buf_size(HEAD)
         .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), service);
-    until_stopped(connection, stop, |connection| connection.graceful_shutdown()).await;
+    until_stopped(connection, stop, http1::Connection::graceful_shutdown).await;
 }
 
-async fn http2<S>(
+async fn serve_http2<S>(
     shared: &Arc<Shared>,
     stream: S,
     peer: SocketAddr,
@@ -119,11 +124,10 @@ async fn http2<S>(
         let shared = for_requests.clone();
         async move {
             let response = answer(&shared, request, peer).await;
-            drop(busy);
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(response.map(|body| Held { body, _busy: busy }))
         }
     });
-    let connection = hyper::server::conn::http2::Builder::new(Spawner(tasks))
+    let connection = http2::Builder::new(Spawner(tasks))
         .timer(TokioTimer::new())
         .keep_alive_interval(Some(PING))
         .keep_alive_timeout(PING)
@@ -131,12 +135,13 @@ async fn http2<S>(
         .serve_connection(TokioIo::new(stream), service);
     // HTTP/2 has no time limit for a request's head: a client without requests for too long is told goodbye here.
     let end = stop.child_token();
-    let mut served = pin!(until_stopped(connection, &end, |connection| connection.graceful_shutdown()));
+    let mut served = pin!(until_stopped(connection, &end, http2::Connection::graceful_shutdown));
     tokio::select! {
         () = &mut served => return,
         () = activity.until_quiet(shared.header_timeout) => end.cancel(),
     }
-    served.await;
+    // Nothing is under way, so that nothing is lost where the client does not answer the goodbye.
+    let _ = timeout(GOODBYE, served).await;
 }
 
 async fn answer(shared: &Shared, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
@@ -193,6 +198,32 @@ impl Activity {
                 return;
             }
         }
+    }
+}
+
+/// A body that keeps its request under way until it is sent or given up.
+struct Held {
+    body: Body,
+    _busy: Busy,
+}
+
+impl hyper::body::Body for Held {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

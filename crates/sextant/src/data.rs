@@ -1,6 +1,7 @@
 //! The data directory: its locks, the master key, and opening the database that belongs to that key.
 
 use crate::config::Config;
+use crate::high_water::{self, Mark, Rollback};
 use crate::usage;
 use crate::wiring::System;
 use anyhow::{Context, Result, anyhow, bail};
@@ -42,14 +43,21 @@ pub(crate) struct Opened {
     pub(crate) store: Store,
     /// Its master key.
     pub(crate) master: MasterKey,
+    mark: Arc<Mark>,
 }
 
 impl Opened {
     /// Puts the use cases on it. `serves`: this process will answer requests.
-    pub(crate) async fn sextant(self, system: &System, serves: bool) -> Result<Arc<Sextant>> {
+    pub(crate) async fn sextant(
+        self,
+        system: &System,
+        serves: bool,
+        rollback: Rollback,
+    ) -> Result<Arc<Sextant>> {
         let sources = Sources {
             clock: system.clock.clone(),
             entropy: system.entropy.clone(),
+            mark: self.mark,
             master: self.master.clone(),
         };
         let store = self.store.clone();
@@ -61,6 +69,7 @@ impl Opened {
                 "another process set this database up with another master key in this moment; use that key"
             );
         }
+        high_water::face_rollback(&sextant, rollback).await?;
         Ok(sextant)
     }
 }
@@ -133,6 +142,13 @@ fn lock(path: &Path, what: &str) -> Result<File> {
 /// Opens directory, key and database, and makes sure that they belong together.
 pub(crate) async fn open(config: &Config, system: &System, absent: Absent) -> Result<Opened> {
     directory(&config.data, absent)?;
+    // Read before the database: a change made in this moment then is behind the database, not ahead of it.
+    let mark = Arc::new(Mark::open(&config.data)?);
+    let (store, master) = open_pair(config, system, absent).await?;
+    Ok(Opened { store, master, mark })
+}
+
+async fn open_pair(config: &Config, system: &System, absent: Absent) -> Result<(Store, MasterKey)> {
     let path = config.data.join(KEY_FILE);
     if let Some(master) = given_key(&path)? {
         if absent == Absent::Refuse {
@@ -167,7 +183,7 @@ pub(crate) async fn open(config: &Config, system: &System, absent: Absent) -> Re
     if master.fingerprint() != drawn {
         bail!("another process made a master key in {} in this moment; try again", path.display());
     }
-    Ok(Opened { store, master })
+    Ok((store, master))
 }
 
 fn refuse_new(config: &Config, absent: Absent) -> Result<()> {
@@ -204,7 +220,12 @@ async fn open_store(config: &Config, master: &MasterKey) -> Result<Store> {
     })
 }
 
-async fn belonging(config: &Config, store: Store, master: MasterKey, path: &Path) -> Result<Opened> {
+async fn belonging(
+    config: &Config,
+    store: Store,
+    master: MasterKey,
+    path: &Path,
+) -> Result<(Store, MasterKey)> {
     let installation = Installation::read(&store).await?;
     if !installation.accepts(&master) {
         store.close().await;
@@ -221,7 +242,7 @@ async fn belonging(config: &Config, store: Store, master: MasterKey, path: &Path
             installation.fingerprint.as_deref().unwrap_or("set"),
         );
     }
-    Ok(Opened { store, master })
+    Ok((store, master))
 }
 
 fn missing_key(config: &Config, path: &Path) -> anyhow::Error {

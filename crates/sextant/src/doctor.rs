@@ -1,12 +1,15 @@
 //! `sextant doctor`: is everything in place, and if not, what is to be done?
 
-use crate::cli::OutputFlags;
+use crate::backend::{Request, local_answer};
 use crate::config::Config;
 use crate::data::{self, Absent};
+use crate::flags::OutputFlags;
+use crate::high_water::Rollback;
 use crate::output;
 use crate::wiring::System;
 use anyhow::Result;
 use serde_json::{Value, json};
+use sextant_api::{Api, Options};
 use sextant_core::audit::ACCOUNT_CHAIN;
 use sextant_service::Sextant;
 use std::os::unix::fs::PermissionsExt;
@@ -44,6 +47,7 @@ pub(crate) async fn run(config: &Config, system: &System, flags: OutputFlags) ->
                     format!("{} answers and has this version's shape", config.location.describe()),
                 );
                 contents(&sextant, &mut findings).await;
+                counts(&sextant, &mut findings).await;
                 sextant.finish().await;
             }
             Err(error) => findings.bad("database", format!("{error:#}"), fix_for_database(config)),
@@ -68,24 +72,19 @@ pub(crate) async fn run(config: &Config, system: &System, flags: OutputFlags) ->
 }
 
 fn directory(config: &Config, findings: &mut Findings) {
+    const OTHERS: u32 = 0o077;
     let name = "data directory";
-    match data::directory(&config.data, Absent::Refuse) {
-        Err(error) => {
-            findings.bad(
-                name,
-                format!("{error:#}"),
-                "name the right one with `--data`, or begin with `sextant init`",
-            );
-        }
-        Ok(()) => {
-            let mode = config.data.metadata().map_or(0, |found| found.permissions().mode());
-            if mode & 0o077 == 0 {
-                findings.good(name, format!("{} is there and for its owner only", config.data.display()));
-            } else {
-                let found = format!("others may look into {}", config.data.display());
-                findings.bad(name, found, "`chmod 700` it: it holds the master key");
-            }
-        }
+    if let Err(error) = data::directory(&config.data, Absent::Refuse) {
+        let fix = "name the right one with `--data`, or begin with `sextant init`";
+        return findings.bad(name, format!("{error:#}"), fix);
+    }
+    let mode = config.data.metadata().map_or(0, |found| found.permissions().mode());
+    let open_to_others = mode & OTHERS;
+    if open_to_others == 0 {
+        findings.good(name, format!("{} is there and for its owner only", config.data.display()));
+    } else {
+        let found = format!("others may look into {}", config.data.display());
+        findings.bad(name, found, "`chmod 700` it: it holds the master key");
     }
 }
 
@@ -103,7 +102,7 @@ fn master_key(config: &Config, findings: &mut Findings) {
 }
 
 async fn opened(config: &Config, system: &System) -> Result<Arc<Sextant>> {
-    data::open(config, system, Absent::Refuse).await?.sextant(system, false).await
+    data::open(config, system, Absent::Refuse).await?.sextant(system, false, Rollback::Ignore).await
 }
 
 fn fix_for_database(config: &Config) -> &'static str {
@@ -115,10 +114,20 @@ fn fix_for_database(config: &Config) -> &'static str {
 }
 
 async fn contents(sextant: &Arc<Sextant>, findings: &mut Findings) {
+    match sextant.rolled_back().await {
+        Ok(None) => findings.good("high-water mark", "the database is not behind what this node has seen"),
+        Ok(Some((seen, number))) => findings.bad(
+            "high-water mark",
+            format!("the database was put back: it is at change {number}, this node has seen {seen}"),
+            "bring the newer one back, or start with `sextant serve --accept-rollback`, which switches every key off",
+        ),
+        Err(error) => findings.bad("high-water mark", error.to_string(), "see the database's own log"),
+    }
     match sextant.needs_admin().await {
         Ok(false) => findings.good("people", "somebody can sign in"),
         Ok(true) => {
-            findings.bad("people", "nobody can sign in yet", "`sextant init --new-link` makes a set-up link")
+            // No problem for whoever works with keys only.
+            findings.good("people", "nobody can sign in yet; `sextant init --new-link` makes a set-up link");
         }
         Err(error) => findings.bad("people", error.to_string(), "see the database's own log"),
     }
@@ -142,5 +151,17 @@ async fn contents(sextant: &Arc<Sextant>, findings: &mut Findings) {
             }
         }
         Err(error) => findings.bad("audit log", error.to_string(), "see the database's own log"),
+    }
+}
+
+/// How much there is, asked as any client would ask.
+async fn counts(sextant: &Arc<Sextant>, findings: &mut Findings) {
+    let api = Api::new(sextant.clone(), Options::default());
+    for (name, path) in [("API keys of the first project", "/v2/api-keys"), ("developers", "/v2/developers")]
+    {
+        match local_answer(&api, Request::get(path).with("pageSize", Some(1))).await {
+            Ok(answer) => findings.good(name, answer["totalCount"].to_string()),
+            Err(error) => findings.bad(name, format!("{error:#}"), "see the log above"),
+        }
     }
 }

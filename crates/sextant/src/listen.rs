@@ -1,7 +1,9 @@
 //! One listening socket, several threads that accept from it.
 //!
 //! Each thread has a runtime of its own, so that a request never changes threads; each holds a duplicate of the one
-//! socket's descriptor. Several sockets on one port (`SO_REUSEPORT`) would hide that the port is busy.
+//! socket's descriptor. Several sockets on one port (`SO_REUSEPORT`) would hide that the port is busy. Whoever accepts
+//! a connection gives it to the thread that has the fewest: a burst is accepted by whichever thread wakes first, and
+//! would stay there.
 
 use crate::connection::{self, Shared};
 use crate::usage;
@@ -9,10 +11,12 @@ use anyhow::{Context, Result, anyhow};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::net::TcpSocket;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -74,6 +78,47 @@ fn refused(asked: &str, error: &std::io::Error) -> anyhow::Error {
 /// The threads that answer.
 pub(crate) struct Workers(Vec<JoinHandle<()>>);
 
+/// What the threads know of each other.
+struct Team {
+    /// How many connections each has.
+    loads: Vec<AtomicUsize>,
+    /// Where each takes connections that another accepted.
+    inboxes: Vec<UnboundedSender<Accepted>>,
+    /// How many connections there may be.
+    room: Arc<Semaphore>,
+}
+
+/// A connection on its way to the thread that will serve it.
+struct Accepted {
+    stream: std::net::TcpStream,
+    peer: SocketAddr,
+    place: Place,
+}
+
+/// A connection's share of the room and of its thread, given back at its end.
+struct Place {
+    team: Arc<Team>,
+    worker: usize,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.team.loads[self.worker].fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Team {
+    /// A place at the thread that has the fewest connections; of equals, at the one that asks.
+    fn place(self: &Arc<Self>, asking: usize, room: OwnedSemaphorePermit) -> Place {
+        let load = |worker: usize| self.loads[worker].load(Ordering::Relaxed);
+        let least = (0..self.loads.len()).min_by_key(|worker| (load(*worker), *worker != asking));
+        let worker = least.unwrap_or(asking);
+        self.loads[worker].fetch_add(1, Ordering::Relaxed);
+        Place { team: self.clone(), worker, _room: room }
+    }
+}
+
 /// Starts the threads. They end some time after `stop`, at the latest when [`GRACE`] is over.
 pub(crate) fn start(
     listener: &TcpListener,
@@ -82,16 +127,27 @@ pub(crate) fn start(
     shared: &Arc<Shared>,
     stop: &CancellationToken,
 ) -> Result<Workers> {
-    let room = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
+    let (inboxes, outlets): (Vec<_>, Vec<_>) = (0..threads).map(|_| unbounded_channel()).unzip();
+    let team = Arc::new(Team {
+        loads: (0..threads).map(|_| AtomicUsize::new(0)).collect(),
+        inboxes,
+        room: Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))),
+    });
     let mut workers = Vec::with_capacity(threads);
-    for number in 0..threads {
+    for (number, outlet) in outlets.into_iter().enumerate() {
         let listener = listener.try_clone().context("cannot share the listening socket")?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (shared, room, stop) = (shared.clone(), room.clone(), stop.child_token());
-        let worker = std::thread::Builder::new()
+        let worker = Worker {
+            number,
+            team: team.clone(),
+            shared: shared.clone(),
+            stop: stop.child_token(),
+            tasks: TaskTracker::new(),
+        };
+        let thread = std::thread::Builder::new()
             .name(format!("sextant-http-{number}"))
-            .spawn(move || runtime.block_on(accept(listener, shared, room, stop)))?;
-        workers.push(worker);
+            .spawn(move || runtime.block_on(worker.run(listener, outlet)))?;
+        workers.push(thread);
     }
     Ok(Workers(workers))
 }
@@ -107,52 +163,78 @@ impl Workers {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, room: Arc<Semaphore>, stop: CancellationToken) {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return tracing::error!(%error, "cannot accept connections"),
-    };
-    let tasks = TaskTracker::new();
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = accept_all(&listener, &shared, &room, &stop, &tasks) => {}
-    }
-    drop(listener);
-    tasks.close();
-    if timeout(GRACE, tasks.wait()).await.is_err() {
-        tracing::warn!(connections = tasks.len(), "ended requests that took too long to finish");
-    }
+/// One of the threads.
+struct Worker {
+    number: usize,
+    team: Arc<Team>,
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
 }
 
-async fn accept_all(
-    listener: &tokio::net::TcpListener,
-    shared: &Arc<Shared>,
-    room: &Arc<Semaphore>,
-    stop: &CancellationToken,
-    tasks: &TaskTracker,
-) {
-    let mut short = false;
-    loop {
-        // Without room nobody is accepted: clients wait in the system's queue rather than for an answer.
-        let Ok(place) = room.clone().acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                short = false;
-                let served = connection::serve(shared.clone(), stream, peer, stop.clone(), tasks.clone());
-                tasks.spawn(async move {
-                    served.await;
-                    drop(place);
-                });
-            }
-            Err(error) if is_clients(&error) => {}
-            Err(error) => {
-                if !short {
-                    tracing::error!(%error, "cannot accept connections; trying again");
+impl Worker {
+    async fn run(self, listener: TcpListener, mut handed: UnboundedReceiver<Accepted>) {
+        let listener = match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => listener,
+            Err(error) => return tracing::error!(%error, "cannot accept connections"),
+        };
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = self.accept(&listener) => {}
+            () = self.take_over(&mut handed) => {}
+        }
+        drop((listener, handed));
+        self.tasks.close();
+        if timeout(GRACE, self.tasks.wait()).await.is_err() {
+            tracing::warn!(connections = self.tasks.len(), "ended requests that took too long to finish");
+        }
+    }
+
+    /// Accepts connections, for itself or for another thread.
+    async fn accept(&self, listener: &tokio::net::TcpListener) {
+        let mut short = false;
+        loop {
+            // Without room nobody is accepted: clients wait in the system's queue rather than for an answer.
+            let Ok(room) = self.team.room.clone().acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    short = false;
+                    let place = self.team.place(self.number, room);
+                    if place.worker == self.number {
+                        self.serve(stream, peer, place);
+                    } else if let Ok(stream) = stream.into_std() {
+                        // It fails only where that thread has stopped, as this one is about to.
+                        let _ = self.team.inboxes[place.worker].send(Accepted { stream, peer, place });
+                    }
                 }
-                short = true;
-                sleep(SHORTAGE).await;
+                Err(error) if is_clients(&error) => {}
+                Err(error) => {
+                    if !short {
+                        tracing::error!(%error, "cannot accept connections; trying again");
+                    }
+                    short = true;
+                    sleep(SHORTAGE).await;
+                }
             }
         }
+    }
+
+    /// Serves what other threads accepted for this one.
+    async fn take_over(&self, handed: &mut UnboundedReceiver<Accepted>) {
+        while let Some(Accepted { stream, peer, place }) = handed.recv().await {
+            match TcpStream::from_std(stream) {
+                Ok(stream) => self.serve(stream, peer, place),
+                Err(error) => tracing::error!(%error, "cannot take a connection over"),
+            }
+        }
+    }
+
+    fn serve(&self, stream: TcpStream, peer: SocketAddr, place: Place) {
+        let (shared, stop, tasks) = (self.shared.clone(), self.stop.clone(), self.tasks.clone());
+        self.tasks.spawn(async move {
+            connection::serve(shared, stream, peer, stop, tasks).await;
+            drop(place);
+        });
     }
 }
 

@@ -1,6 +1,6 @@
 //! Data on stdout: JSON as the API answers it, or columns for people. Everything else goes to stderr.
 
-use crate::cli::{OutputFlags, OutputForm};
+use crate::flags::{OutputFlags, OutputForm};
 use anyhow::{Result, bail};
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

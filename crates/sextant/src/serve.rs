@@ -7,15 +7,16 @@ use crate::listen::{self, Workers};
 use crate::output;
 use crate::tls::Certificate;
 use crate::usage;
-use crate::wiring::System;
+use crate::wiring::{self, System};
 use anyhow::{Context, Result};
 use sextant_api::{Api, Options};
+use sextant_core::code::Code;
 use sextant_service::{FirstAdmin, Sextant};
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Mutex;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -33,11 +34,13 @@ pub(crate) struct Server {
     pub(crate) local_url: String,
     /// Where people reach it.
     pub(crate) public_url: String,
+    /// The link that was made for the first administrator at this start.
+    pub(crate) setup_link: Option<String>,
     workers: Workers,
     stop: CancellationToken,
     jobs: CancellationToken,
     tasks: TaskTracker,
-    signals: Signals,
+    signals: Mutex<Signals>,
     _locks: Locks,
 }
 
@@ -62,7 +65,7 @@ impl Signals {
 
 /// Serves until it is told to stop.
 pub(crate) async fn run(config: &Config, system: &System) -> Result<ExitCode> {
-    let mut server = Server::start(config, system).await?;
+    let server = Server::start(config, system).await?;
     server.until_signal().await;
     Ok(server.finish().await)
 }
@@ -80,18 +83,20 @@ impl Server {
     }
 
     async fn open(config: &Config, system: &System) -> Result<Parts> {
+        wiring::raise_file_limit();
         // Whatever can be refused is refused before anything is made.
         let certificate = config.tls.as_ref().map(|(cert, key)| Certificate::load(cert, key)).transpose()?;
         let bound = listen::bind(&config.listen)?;
         data::directory(&config.data, Absent::Make)?;
         let locks = data::lock_for_serving(config)?;
-        let sextant = data::open(config, system, Absent::Make).await?.sextant(system, true).await?;
+        let sextant =
+            data::open(config, system, Absent::Make).await?.sextant(system, true, config.rollback).await?;
         let address = bound.address()?;
         let local_url = format!("{}://{}", config.scheme(), reachable(address));
         let public_url = config.public_url.clone().unwrap_or_else(|| local_url.clone());
         let (jobs, tasks) = (CancellationToken::new(), TaskTracker::new());
         sextant.start(!config.is_shared(), &jobs, &tasks).await.context("cannot start")?;
-        install_first_admin(&sextant, &public_url).await?;
+        let setup_link = install_first_admin(&sextant, &public_url).await?;
 
         let options = Options {
             public_url: config.public_url.clone(),
@@ -119,18 +124,19 @@ impl Server {
             database = %config.location.describe(),
             "ready"
         );
-        Ok(Parts { sextant, api, local_url, public_url, workers, stop, jobs, tasks, locks })
+        Ok(Parts { sextant, api, local_url, public_url, setup_link, workers, stop, jobs, tasks, locks })
     }
 
     /// Waits for SIGTERM or SIGINT.
-    pub(crate) async fn until_signal(&mut self) {
-        self.signals.stop().await;
+    pub(crate) async fn until_signal(&self) {
+        self.signals.lock().await.stop().await;
     }
 
     /// Finishes what is under way, writes everything down and ends. Another signal ends at once.
     pub(crate) async fn finish(self) -> ExitCode {
         tracing::info!("stopping");
-        let Self { sextant, workers, stop, jobs, tasks, mut signals, .. } = self;
+        let Self { sextant, workers, stop, jobs, tasks, signals, .. } = self;
+        let mut signals = signals.into_inner();
         let orderly = async {
             stop.cancel();
             let joined = tokio::task::spawn_blocking(move || workers.join()).await;
@@ -161,6 +167,7 @@ struct Parts {
     api: Api,
     local_url: String,
     public_url: String,
+    setup_link: Option<String>,
     workers: Workers,
     stop: CancellationToken,
     jobs: CancellationToken,
@@ -170,8 +177,21 @@ struct Parts {
 
 impl Parts {
     fn with(self, signals: Signals) -> Server {
-        let Self { sextant, api, local_url, public_url, workers, stop, jobs, tasks, locks } = self;
-        Server { sextant, api, local_url, public_url, workers, stop, jobs, tasks, signals, _locks: locks }
+        let Self { sextant, api, local_url, public_url, setup_link, workers, stop, jobs, tasks, locks } =
+            self;
+        Server {
+            sextant,
+            api,
+            local_url,
+            public_url,
+            setup_link,
+            workers,
+            stop,
+            jobs,
+            tasks,
+            signals: Mutex::new(signals),
+            _locks: locks,
+        }
     }
 }
 
@@ -191,16 +211,21 @@ pub(crate) fn setup_link(public_url: &str, token: &str) -> String {
 }
 
 /// While nobody is there: the administrator that the environment names, or a link by which the first one sets up.
-async fn install_first_admin(sextant: &Sextant, public_url: &str) -> Result<()> {
+async fn install_first_admin(sextant: &Sextant, public_url: &str) -> Result<Option<String>> {
     if !sextant.needs_admin().await? {
-        return Ok(());
+        return Ok(None);
     }
     let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     match (given(ADMIN_EMAIL), given(ADMIN_PASSWORD)) {
         (Some(email), Some(password)) => {
-            sextant.install_admin(&FirstAdmin { email, password }).await.map_err(|failure| {
-                usage(format!("{ADMIN_EMAIL} and {ADMIN_PASSWORD}: {}", failure.message))
+            let installed = sextant.install_admin(&FirstAdmin { email, password }).await;
+            installed.map_err(|failure| match failure.code {
+                Code::InvalidRequest => {
+                    usage(format!("{ADMIN_EMAIL} and {ADMIN_PASSWORD}: {}", failure.message))
+                }
+                _ => failure.into(),
             })?;
+            return Ok(None);
         }
         (Some(_), None) => {
             return Err(usage(format!("{ADMIN_EMAIL} is set, {ADMIN_PASSWORD} is not; set both")));
@@ -208,23 +233,15 @@ async fn install_first_admin(sextant: &Sextant, public_url: &str) -> Result<()> 
         (None, Some(_)) => {
             return Err(usage(format!("{ADMIN_PASSWORD} is set, {ADMIN_EMAIL} is not; set both")));
         }
-        (None, None) => {
-            let line = match sextant.first_link(false).await? {
-                Some(token) => {
-                    format!(
-                        "set up the first administrator within 24 h: {}",
-                        setup_link(public_url, token.reveal())
-                    )
-                }
-                None => {
-                    "nobody has used the set-up link yet; `sextant init --new-link` makes another".to_owned()
-                }
-            };
-            // Not a log line: the log may go where a link has no business.
-            writeln!(std::io::stderr(), "{line}")?;
-        }
+        (None, None) => {}
     }
-    Ok(())
+    let link = sextant.first_link(false).await?.map(|token| setup_link(public_url, token.reveal()));
+    // Not log lines: the log may go where a link has no business.
+    match &link {
+        Some(link) => output::note(&format!("set up the first administrator within 24 h: {link}")),
+        None => output::note("nobody has used the set-up link yet; `sextant init --new-link` makes another"),
+    }
+    Ok(link)
 }
 
 async fn reload_on_hangup(
@@ -242,7 +259,7 @@ async fn reload_on_hangup(
             continue;
         };
         match tokio::task::spawn_blocking(move || certificate.reload()).await {
-            Ok(Ok(())) => tracing::info!("read the certificate again"),
+            Ok(Ok(())) => tracing::info!("the new certificate is in force"),
             Ok(Err(error)) => {
                 tracing::error!(
                     error = format!("{error:#}"),

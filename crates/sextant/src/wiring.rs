@@ -1,8 +1,9 @@
 //! The only place that asks the system for time and randomness, and that says where log lines go.
 
-use crate::cli::LogFormat;
+use crate::flags::LogFormat;
 use crate::usage;
 use anyhow::Result;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use sextant_core::redact::redact;
 use sextant_core::source::{Clock, Entropy};
 use sextant_core::time::Time;
@@ -112,6 +113,16 @@ impl System {
 /// The runtime of jobs, database and commands. Requests are answered by threads of their own (`listen.rs`).
 pub(crate) fn runtime() -> Result<Runtime> {
     Ok(Builder::new_multi_thread().worker_threads(2).thread_name("sextant-work").enable_all().build()?)
+}
+
+/// Lets this process have as many open files, and so connections, as it is allowed to ask for: shells hand down a
+/// soft limit of about a thousand for the sake of old programs.
+pub(crate) fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "could not raise the limit of open files");
+    }
 }
 
 /// Makes the one provider of cryptography known to TLS; without it, a first use would panic.

@@ -10,6 +10,7 @@ mod error;
 mod keys;
 mod people;
 mod ring;
+mod rollback;
 mod tenancy;
 mod tx;
 

@@ -2,9 +2,11 @@
 
 use super::{Context, note_rest};
 use crate::backend::{Backend, Request};
-use crate::cli::{AuditCommand, OutputFlags, StoreFlags};
+use crate::cli::AuditCommand;
 use crate::config::Config;
 use crate::data::{self, Absent};
+use crate::flags::{OutputFlags, StoreFlags};
+use crate::high_water::Rollback;
 use crate::output::{self, Progress};
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -53,8 +55,10 @@ pub(super) async fn run(command: AuditCommand, context: &Context) -> Result<Exit
 async fn verify(store: &StoreFlags, output: OutputFlags, context: &Context) -> Result<ExitCode> {
     context.logging(store)?;
     let config = Config::for_data(store, &context.log)?;
-    let sextant =
-        data::open(&config, &context.system, Absent::Refuse).await?.sextant(&context.system, false).await?;
+    let sextant = data::open(&config, &context.system, Absent::Refuse)
+        .await?
+        .sextant(&context.system, false, Rollback::Ignore)
+        .await?;
     let progress = Progress::new("following entries", None, context.system.clock.clone());
     let reports = sextant.verify_audit(|entries| progress.at(u64::try_from(entries).unwrap_or(0))).await;
     drop(progress);

@@ -2,8 +2,10 @@
 
 use super::{Context, note_rest};
 use crate::backend::{Backend, Request};
-use crate::cli::{DevelopersCommand, TargetFlags};
+use crate::cli::DevelopersCommand;
 use crate::data::Absent;
+use crate::flags::TargetFlags;
+use crate::refusal::record_error;
 use crate::{output, usage};
 use anyhow::{Context as _, Result, bail};
 use http::Method;
@@ -21,11 +23,11 @@ pub(super) async fn run(command: DevelopersCommand, context: &Context) -> Result
     match command {
         DevelopersCommand::Upload { file, map, preview, yes, target } => {
             let map = map.iter().map(|text| column_type(text)).collect::<Result<Vec<_>>>()?;
-            let content = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            let bytes = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
             let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             context.logging(&target.store)?;
             let backend = Backend::open(&target, &context.log, &context.system, Absent::Make).await?;
-            let done = upload(&backend, Upload { name, content, map, preview, yes }, &target).await;
+            let done = upload(&backend, Upload { name, content: bytes, map, preview, yes }, &target).await;
             backend.close().await;
             done?;
         }
@@ -99,7 +101,10 @@ async fn upload(backend: &Backend, upload: Upload, target: &TargetFlags) -> Resu
         field["fieldType"] = field_type.as_str().into();
     }
     if preview {
-        return target.output.print(&answer, mappings);
+        return target.output.print(&answer, |answer| {
+            let errors = answer["errors"].as_array().into_iter().flatten().map(record_error);
+            [mappings(answer)].into_iter().chain(errors).collect::<Vec<_>>().join("\n")
+        });
     }
     let saved: Vec<Value> = fields
         .iter()

@@ -1,10 +1,12 @@
 //! `sextant ingest …`: engineering data from this machine, through the public API.
 
 use super::{Context, developers};
-use crate::backend::{Backend, Refusal, Request};
-use crate::cli::{IngestCommand, OutputFlags, StoreFlags, TargetFlags};
+use crate::backend::{Backend, Request};
+use crate::cli::IngestCommand;
 use crate::data::Absent;
+use crate::flags::{OutputFlags, StoreFlags, TargetFlags};
 use crate::output::{self, Progress};
+use crate::refusal::Refusal;
 use crate::wiring::System;
 use anyhow::{Result, anyhow};
 use http::{Method, StatusCode};

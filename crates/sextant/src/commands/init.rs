@@ -1,8 +1,9 @@
 //! `sextant init`: everything that the first start makes, without starting.
 
-use crate::cli::OutputFlags;
 use crate::config::Config;
 use crate::data::{self, Absent};
+use crate::flags::OutputFlags;
+use crate::high_water::Rollback;
 use crate::output;
 use crate::serve::{reachable, setup_link};
 use crate::wiring::System;
@@ -17,7 +18,8 @@ pub(super) async fn run(
     new_link: bool,
     output: OutputFlags,
 ) -> Result<ExitCode> {
-    let sextant = data::open(config, system, Absent::Make).await?.sextant(system, false).await?;
+    let sextant =
+        data::open(config, system, Absent::Make).await?.sextant(system, false, Rollback::Refuse).await?;
     let token = sextant.first_link(new_link).await;
     let needs_admin = sextant.needs_admin().await;
     sextant.finish().await;

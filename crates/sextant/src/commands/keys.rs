@@ -2,8 +2,9 @@
 
 use super::{Context, note_rest, span};
 use crate::backend::{Backend, Request};
-use crate::cli::{CreateKeyFlags, KeysCommand, OutputFlags, OutputForm};
+use crate::cli::{CreateKeyFlags, KeysCommand};
 use crate::data::Absent;
+use crate::flags::{OutputFlags, OutputForm};
 use crate::{output, usage};
 use anyhow::{Context as _, Result};
 use http::Method;

@@ -9,8 +9,9 @@ mod quickstart;
 mod seed;
 
 use crate::backend::{Backend, Request};
-use crate::cli::{Cli, Command, LogFlags, PageFlags, ProjectFlags, StoreFlags};
+use crate::cli::{Cli, Command};
 use crate::config::Config;
+use crate::flags::{LogFlags, PageFlags, ProjectFlags, StoreFlags};
 use crate::wiring::{self, System};
 use crate::{doctor, output, reference, serve, usage};
 use anyhow::Result;

@@ -20,20 +20,25 @@ pub(super) async fn run(
     repo: Option<PathBuf>,
     exit: bool,
 ) -> Result<ExitCode> {
-    let mut server = Server::start(config, &context.system).await?;
-    let done = async {
+    let server = Server::start(config, &context.system).await?;
+    let work = async {
         if is_in_use(&server).await? {
-            output::line(&in_use(config, &server))
+            output::line(&in_use(config, &server))?;
         } else {
-            begin(config, context, &server, repo).await
+            begin(config, context, &server, repo).await?;
         }
+        Ok(())
     };
-    let done = done.await;
-    if done.is_ok() && !exit {
+    // A long history need not be sent to its end before the server can be stopped.
+    let worked: Option<Result<()>> = tokio::select! {
+        done = work => Some(done),
+        () = server.until_signal() => None,
+    };
+    if !exit && matches!(worked, Some(Ok(()))) {
         server.until_signal().await;
     }
     let code = server.finish().await;
-    done.map(|()| code)
+    worked.unwrap_or(Ok(())).map(|()| code)
 }
 
 /// Whether anybody began to use this installation: then nothing is added to it.
@@ -65,9 +70,11 @@ async fn begin(config: &Config, context: &Context, server: &Server, repo: Option
 
     let sent = history(context, server, key, repo.as_deref()).await?;
     let curl = format!("curl -H \"x-api-key: {key}\" {}{BASE}/v2/developers/schema", server.public_url);
+    let link = server.setup_link.as_ref().map_or_else(String::new, |link| format!("set it up  {link}\n"));
     output::line(&format!(
         "\n{sent}\n\n\
          console    {}/\n\
+         {link}\
          data       {}\n\n\
          The key `quickstart` may send engineering data and is shown only here. Try it:\n\n\
          {curl}\n",

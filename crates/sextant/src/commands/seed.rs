@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::data::{self, Absent};
+use crate::high_water::Rollback;
 use crate::output;
 use crate::wiring::System;
 use anyhow::Result;
@@ -13,7 +14,8 @@ use std::process::ExitCode;
 const SHOWN: usize = 1000;
 
 pub(super) async fn run(config: &Config, system: &System, keys: usize) -> Result<ExitCode> {
-    let sextant = data::open(config, system, Absent::Make).await?.sextant(system, false).await?;
+    let sextant =
+        data::open(config, system, Absent::Make).await?.sextant(system, false, Rollback::Refuse).await?;
     let began = system.clock.monotonic();
     let made = sextant.seed_keys(keys).await;
     let seconds = system.clock.monotonic().saturating_sub(began).as_secs_f64();

@@ -6,8 +6,13 @@
     reason = "tests are outside the wiring: they measure with the machine's clock"
 )]
 
+mod authentication;
 mod command_line;
+mod developers;
+mod keys;
+mod people;
 mod rollback;
 mod serving;
+mod site;
 mod support;
 mod transport;

@@ -7,7 +7,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY, USER_AGENT,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Request, Uri};
@@ -58,6 +59,10 @@ impl Edge {
         let address = peer.map(|peer| origin::client(request.headers(), peer, &self.shared.options));
         let under_v1 = shorten(&mut request);
         let line = LogLine::of(&request, address, &request_id, moment);
+        if let Some(agent) = request.headers().get(USER_AGENT).filter(|agent| holds_key(agent.as_bytes())) {
+            let keys = keys_in(agent.as_bytes());
+            self.shared.sextant.note_exposed(&keys, "user agent of a request", address);
+        }
         let mut response = match self.check_url(&request, address) {
             Ok(()) => {
                 request.extensions_mut().insert(Arrival { request_id: request_id.clone(), address, moment });

@@ -6,11 +6,15 @@
     reason = "tests are outside the wiring: they measure with the machine's clock"
 )]
 
+mod audit;
 mod authentication;
 mod command_line;
 mod developers;
 mod keys;
+mod leaks;
 mod people;
+mod permissions;
+mod revocation;
 mod rollback;
 mod serving;
 mod site;

@@ -81,7 +81,8 @@ fn what_is_ambiguous_missing_or_foreign_is_refused(ground: Ground) {
         let answer = call.refused(401, "MISSING_CREDENTIALS");
         assert_eq!(answer.header("www-authenticate"), Some("ApiKey"));
     }
-    for value in ["Basic dXNlcjpwYXNz", "Digest a=1, b=2", "Negotiate abc", "ApiKey", "ApiKey ", "Bearer x y"] {
+    for value in ["Basic dXNlcjpwYXNz", "Digest a=1, b=2", "Negotiate abc", "ApiKey", "ApiKey ", "Bearer x y"]
+    {
         site.get(DOOR).header("authorization", value).refused(401, "INVALID_API_KEY");
     }
     site.get(DOOR).header("authorization", format!("Token {one}")).refused(401, "INVALID_API_KEY");
@@ -183,8 +184,7 @@ fn any_credential_header_switches_the_session_off(ground: Ground) {
 fn too_many_requests_are_told_when_to_come_back(ground: Ground) {
     let site = Site::start(ground);
     let admin = site.admin();
-    let key = site
-        .make_key(&admin, &json!({"name": "slow", "role": "INGESTION", "rateLimitPerMinute": 12}));
+    let key = site.make_key(&admin, &json!({"name": "slow", "role": "INGESTION", "rateLimitPerMinute": 12}));
     let first = site.get(DOOR).key(&key).expect(200);
     assert_eq!(first.header("ratelimit-policy"), Some("\"default\";q=12;w=60"));
     assert!(first.header("ratelimit").unwrap().starts_with("\"default\";r=11;t="), "{first:?}");

@@ -72,7 +72,9 @@ fn every_prefix_leads_to_the_same_place(ground: Ground) {
         }
         site.call("PUT", &format!("{base}/v2/api-keys")).key(&key).refused(405, "METHOD_NOT_ALLOWED");
     }
-    for path in ["/sei", "/sei/api/x", "/gateway/x", "/prod1", "/gratis/sei/apix/v2/api-keys", "/scim/v2/Users"] {
+    for path in
+        ["/sei", "/sei/api/x", "/gateway/x", "/prod1", "/gratis/sei/apix/v2/api-keys", "/scim/v2/Users"]
+    {
         let answer = site.get(path).refused(404, "NOT_FOUND");
         assert_eq!(answer.header("content-type"), Some("application/json"), "{path}");
     }
@@ -84,7 +86,10 @@ fn every_prefix_leads_to_the_same_place(ground: Ground) {
     assert_eq!(site.call("HEAD", "/v2/developers/schema").key(&key).expect(200).body, b"");
     site.call("OPTIONS", "/v2/api-keys").header("origin", "http://evil.example").expect(405);
     assert_eq!(
-        site.get("/healthz").header("origin", "http://evil.example").expect(200).header("access-control-allow-origin"),
+        site.get("/healthz")
+            .header("origin", "http://evil.example")
+            .expect(200)
+            .header("access-control-allow-origin"),
         None
     );
 }
@@ -92,7 +97,8 @@ fn every_prefix_leads_to_the_same_place(ground: Ground) {
 fn bodies_that_do_not_fit_are_refused_by_name(ground: Ground) {
     let site = Site::start(ground);
     let admin = site.admin();
-    let create = |body: &str| site.call("POST", "/v2/api-keys").session(&admin).body("application/json", body);
+    let create =
+        |body: &str| site.call("POST", "/v2/api-keys").session(&admin).body("application/json", body);
     let wrong = [
         ("{\"name\":", "JSON"),
         ("not json", "JSON"),
@@ -117,17 +123,22 @@ fn bodies_that_do_not_fit_are_refused_by_name(ground: Ground) {
         let call = site.call(method, path).json(&unknown).session(&admin);
         assert!(call.refused(400, "INVALID_REQUEST").message().contains("surprise"), "{path}");
     }
-    for query in ["pageSize=1001", "pageSize=0", "pageSize=-1", "pageIndex=-1", "pageIndex=x", "pageSize=1e3"] {
+    for query in ["pageSize=1001", "pageSize=0", "pageSize=-1", "pageIndex=-1", "pageIndex=x", "pageSize=1e3"]
+    {
         for path in ["/v2/api-keys", "/v2/audit", "/v1/users", "/v2/developers"] {
             site.get(&format!("{path}?{query}")).session(&admin).refused(400, "INVALID_REQUEST");
         }
     }
     let page = site.get("/v2/api-keys").session(&admin).expect(200).json();
-    assert_eq!((&page["pageIndex"], &page["pageSize"], &page["totalCount"]), (&json!(0), &json!(50), &json!(0)));
+    assert_eq!(
+        (&page["pageIndex"], &page["pageSize"], &page["totalCount"]),
+        (&json!(0), &json!(50), &json!(0))
+    );
     site.get("/v2/api-keys?pageSize=1000").session(&admin).expect(200);
 
     let good = json!({"name": "plain", "role": "INGESTION"}).to_string();
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/xml", "multipart/form-data"] {
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/xml", "multipart/form-data"]
+    {
         let call = site.call("POST", "/v2/api-keys").session(&admin).body(kind, &good);
         call.refused(415, "UNSUPPORTED_MEDIA_TYPE");
     }
@@ -141,7 +152,9 @@ fn bodies_that_do_not_fit_are_refused_by_name(ground: Ground) {
 fn bodies_that_are_too_large_are_refused_at_once(ground: Ground) {
     let site = Site::start(ground);
     let admin = site.admin();
-    for (path, kind) in [("/v2/api-keys", "application/json"), ("/v2/developers", "multipart/form-data; boundary=x")] {
+    for (path, kind) in
+        [("/v2/api-keys", "application/json"), ("/v2/developers", "multipart/form-data; boundary=x")]
+    {
         let call = site.call("POST", path).session(&admin).header("content-type", kind);
         let call = call.header("content-length", "1073741824");
         let (answer, took) = timed(|| call.send());

@@ -107,7 +107,8 @@ fn a_key_opens_its_own_project_only(ground: Ground) {
 }
 
 fn only_a_trusted_proxy_says_where_a_request_comes_from(ground: Ground) {
-    let site = Site::start_with(ground, &["--trusted-proxy", "127.0.0.1/32", "--trusted-proxy", "10.0.0.0/8"]);
+    let site =
+        Site::start_with(ground, &["--trusted-proxy", "127.0.0.1/32", "--trusted-proxy", "10.0.0.0/8"]);
     let admin = site.admin();
     let body = json!({"name": "office", "role": "INGESTION", "allowedCidrs": ["203.0.113.0/24"]});
     let key = site.make_key(&admin, &body);

@@ -41,7 +41,10 @@ fn an_upload_is_shown_then_mapped_then_in_force(ground: Ground) {
     assert_eq!((&saved["status"], &saved["totalDevelopers"]), (&json!("SUCCESS"), &json!(5)));
     let schema = site.get("/v2/developers/schema").session(&admin).expect(200).json();
     assert_eq!(schema["versionId"], preview["versionId"]);
-    assert_eq!(schema["fieldMappings"][1], json!({"csvColumn": "Email", "fieldKey": "email", "fieldType": "EMAIL", "required": true}));
+    assert_eq!(
+        schema["fieldMappings"][1],
+        json!({"csvColumn": "Email", "fieldKey": "email", "fieldType": "EMAIL", "required": true})
+    );
     let ada = &developers(&site, By::from(&admin), "emails=ADA@example.com")[0];
     assert_eq!((&ada["email"], &ada["managerEmail"]), (&json!("Ada@Example.com"), &Value::Null));
     assert_eq!(ada["attributes"], json!({"department": "Engineering", "start_date": "2020-01-01"}));
@@ -111,19 +114,31 @@ fn lists_are_filtered_searched_sorted_and_paged(ground: Ground) {
     assert_eq!(names("emails=bob@example.com,CY@example.com"), ["Bob", cy]);
     assert_eq!(names("emails=bob@example.com&emails=cy%40example.com"), ["Bob", cy]);
     assert_eq!(names("emails=nobody@example.com"), Vec::<String>::new());
-    let number = |email: &str| developers(&site, by, &format!("emails={email}"))[0]["developerRefId"].to_string();
+    let number =
+        |email: &str| developers(&site, by, &format!("emails={email}"))[0]["developerRefId"].to_string();
     let (bob, dora) = (number("bob@example.com"), number("dora@example.com"));
     assert_eq!(names(&format!("developerRefIds={bob},{dora}")), ["Bob", "dora"]);
-    assert_eq!(names(&format!("developerRefIds={bob}&developerRefIds={dora}&emails=bob@example.com")), ["Bob"]);
+    assert_eq!(
+        names(&format!("developerRefIds={bob}&developerRefIds={dora}&emails=bob@example.com")),
+        ["Bob"]
+    );
     assert_eq!(names("searchValue=LOVE"), ["Ada Lovelace"]);
     assert_eq!(names("searchValue=%C3%B6m"), ["Ömer"]);
-    assert_eq!(names("searchKey=department&searchValue=Engineering&pageIndex=0&pageSize=50"), ["Ada Lovelace", "Bob"]);
+    assert_eq!(
+        names("searchKey=department&searchValue=Engineering&pageIndex=0&pageSize=50"),
+        ["Ada Lovelace", "Bob"]
+    );
     assert_eq!(names("searchKey=managerEmail&searchValue=ada@"), ["Bob", cy]);
     assert_eq!(names("searchKey=Start%20Date&searchValue=2021"), [cy]);
     let page = site.get("/v2/developers?pageIndex=1&pageSize=2&sortKey=email").by(by).expect(200).json();
-    assert_eq!((&page["totalCount"], &page["pageIndex"], &page["pageSize"]), (&json!(5), &json!(1), &json!(2)));
+    assert_eq!(
+        (&page["totalCount"], &page["pageIndex"], &page["pageSize"]),
+        (&json!(5), &json!(1), &json!(2))
+    );
     assert_eq!(page["developers"][0]["email"], "cy@example.com");
-    for wrong in ["searchKey=shoe&searchValue=4", "sortKey=shoe", "sortOrder=up", "developerRefIds=x", "pageSize=1001"] {
+    for wrong in
+        ["searchKey=shoe&searchValue=4", "sortKey=shoe", "sortOrder=up", "developerRefIds=x", "pageSize=1001"]
+    {
         site.get(&format!("/v2/developers?{wrong}")).by(by).refused(400, "INVALID_REQUEST");
     }
 }

@@ -47,22 +47,31 @@ fn records_that_break_the_rules_are_all_reported_and_none_is_saved(ground: Groun
     let admin = site.admin();
     let head = "Full Name,Email,Manager Email,Department,Start Date\n";
     let cases: [(&str, Vec<(String, Option<String>, u64)>); 5] = [
-        (",a@example.com,,,\nB,,,,\nC,no address,,,\n", vec![
-            error("REQUIRED_VALUE_MISSING", Some("Full Name"), 1),
-            error("REQUIRED_VALUE_MISSING", Some("Email"), 2),
-        ]),
+        (
+            ",a@example.com,,,\nB,,,,\nC,no address,,,\n",
+            vec![
+                error("REQUIRED_VALUE_MISSING", Some("Full Name"), 1),
+                error("REQUIRED_VALUE_MISSING", Some("Email"), 2),
+            ],
+        ),
         ("A,a@example.com,,,\nB,A@EXAMPLE.com,,,\n", vec![error("DUPLICATE_EMAIL", Some("Email"), 2)]),
-        ("A,a@example.com,b@example.com,,\nB,b@example.com,a@example.com,,\nC,c@example.com,c@example.com,,\n",
-            vec![error("CIRCULAR_REFERENCE", Some("Manager Email"), 3)]),
-        ("A,a@example.com,gone@example.com,,\n",
-            vec![error("MANAGER_EMAIL_MISSING_IN_DEVELOPER_EMAILS", Some("Manager Email"), 1)]),
-        (",a@example.com,,,\nB,b@example.com,gone@example.com,,\nC,c@example.com,,,\nD,C@example.com,,,\nE,e@example.com,f@example.com,,\nF,f@example.com,e@example.com,,\n",
+        (
+            "A,a@example.com,b@example.com,,\nB,b@example.com,a@example.com,,\nC,c@example.com,c@example.com,,\n",
+            vec![error("CIRCULAR_REFERENCE", Some("Manager Email"), 3)],
+        ),
+        (
+            "A,a@example.com,gone@example.com,,\n",
+            vec![error("MANAGER_EMAIL_MISSING_IN_DEVELOPER_EMAILS", Some("Manager Email"), 1)],
+        ),
+        (
+            ",a@example.com,,,\nB,b@example.com,gone@example.com,,\nC,c@example.com,,,\nD,C@example.com,,,\nE,e@example.com,f@example.com,,\nF,f@example.com,e@example.com,,\n",
             vec![
                 error("REQUIRED_VALUE_MISSING", Some("Full Name"), 1),
                 error("DUPLICATE_EMAIL", Some("Email"), 2),
                 error("MANAGER_EMAIL_MISSING_IN_DEVELOPER_EMAILS", Some("Manager Email"), 1),
                 error("CIRCULAR_REFERENCE", Some("Manager Email"), 2),
-            ]),
+            ],
+        ),
     ];
     for (rows, expected) in &cases {
         let preview = upload(&site, &admin, format!("{head}{rows}")).expect(200).json();
@@ -103,13 +112,22 @@ fn an_upsert_is_checked_as_a_whole(ground: Ground) {
     let cases = [
         (json!([{"Email": "new@example.com"}]), error("REQUIRED_VALUE_MISSING", Some("Full Name"), 1)),
         (json!([{"Full Name": "No address"}]), error("REQUIRED_VALUE_MISSING", Some("Email"), 1)),
-        (json!([{"Email": "bob@example.com", "Full Name": null}]), error("REQUIRED_VALUE_MISSING", Some("Full Name"), 1)),
-        (json!([{"Email": "n@example.com", "Full Name": "N"}, {"Email": "N@example.com", "Full Name": "N"}]),
-            error("DUPLICATE_EMAIL", Some("Email"), 2)),
-        (json!([{"Email": "bob@example.com", "Manager Email": "gone@example.com"}]),
-            error("MANAGER_EMAIL_MISSING_IN_DEVELOPER_EMAILS", Some("Manager Email"), 1)),
-        (json!([{"Email": "ada@example.com", "Manager Email": "omer@example.com"}]),
-            error("CIRCULAR_REFERENCE", Some("Manager Email"), 3)),
+        (
+            json!([{"Email": "bob@example.com", "Full Name": null}]),
+            error("REQUIRED_VALUE_MISSING", Some("Full Name"), 1),
+        ),
+        (
+            json!([{"Email": "n@example.com", "Full Name": "N"}, {"Email": "N@example.com", "Full Name": "N"}]),
+            error("DUPLICATE_EMAIL", Some("Email"), 2),
+        ),
+        (
+            json!([{"Email": "bob@example.com", "Manager Email": "gone@example.com"}]),
+            error("MANAGER_EMAIL_MISSING_IN_DEVELOPER_EMAILS", Some("Manager Email"), 1),
+        ),
+        (
+            json!([{"Email": "ada@example.com", "Manager Email": "omer@example.com"}]),
+            error("CIRCULAR_REFERENCE", Some("Manager Email"), 3),
+        ),
     ];
     for (body, expected) in cases {
         // One good item beside it does not go through alone.
@@ -121,7 +139,14 @@ fn an_upsert_is_checked_as_a_whole(ground: Ground) {
         assert_eq!((kind, field), (&expected.0, &expected.1), "{refused}");
         assert!(*count >= 1 && *count <= expected.2, "{refused}");
     }
-    for malformed in [json!([{"Email": {"a": 1}}]), json!([{"Email": ["a"]}]), json!([7]), json!({}), json!([]), json!("x")] {
+    for malformed in [
+        json!([{"Email": {"a": 1}}]),
+        json!([{"Email": ["a"]}]),
+        json!([7]),
+        json!({}),
+        json!([]),
+        json!("x"),
+    ] {
         upsert(malformed).refused(400, "INVALID_REQUEST");
     }
     assert_eq!(developers(&site, (&admin).into(), ""), before, "nothing was written");
@@ -139,7 +164,12 @@ fn before_set_up_there_is_nothing_but_set_up(ground: Ground) {
     assert_eq!(csv.header("content-type"), Some("text/csv; charset=utf-8"));
     assert_eq!(csv.text(), "");
     // Not the body's form, not its type, not its size: set-up is what is missing.
-    for (kind, body) in [("application/json", "[{\"Email\":\"a@example.com\"}]"), ("application/json", "{nonsense"), ("text/plain", "x"), ("application/json", "")] {
+    for (kind, body) in [
+        ("application/json", "[{\"Email\":\"a@example.com\"}]"),
+        ("application/json", "{nonsense"),
+        ("text/plain", "x"),
+        ("application/json", ""),
+    ] {
         let call = site.call("PATCH", "/v2/developers").key(&key).body(kind, body);
         call.refused(412, "SETUP_REQUIRED");
     }

@@ -1,8 +1,8 @@
 //! Making, finding, reading and narrowing keys.
 
 use crate::site::{Ground, Site, on_both_databases};
-use sextant_core::permission::KeyRole;
 use serde_json::{Value, json};
+use sextant_core::permission::KeyRole;
 
 on_both_databases! {
     a_key_is_made_as_asked_and_its_secret_is_shown_once
@@ -18,7 +18,8 @@ fn a_key_is_made_as_asked_and_its_secret_is_shown_once(ground: Ground) {
     let site = Site::start(ground);
     let admin = site.admin();
     for (name, role) in [("one", KeyRole::Admin), ("two", KeyRole::Ingestion)] {
-        let asked = json!({"name": name, "role": role.name().to_lowercase(), "scopes": null, "expiresAt": null});
+        let asked =
+            json!({"name": name, "role": role.name().to_lowercase(), "scopes": null, "expiresAt": null});
         let answer = site.post(KEYS, &asked).session(&admin).expect(201);
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         let key = crate::site::Key::of(&answer);
@@ -58,7 +59,9 @@ fn a_key_is_made_as_asked_and_its_secret_is_shown_once(ground: Ground) {
     assert_eq!(key.shown["allowedCidrs"][0], "10.0.0.0/8");
     assert_eq!(key.shown["status"], "ACTIVE");
     site.get("/v2/developers/schema").key(&key).expect(200);
-    site.patch("/v2/developers", &json!([{"Email": "a@example.com"}])).key(&key).refused(403, "PERMISSION_DENIED");
+    site.patch("/v2/developers", &json!([{"Email": "a@example.com"}]))
+        .key(&key)
+        .refused(403, "PERMISSION_DENIED");
     let list = site.get(KEYS).session(&admin).expect(200).text();
     assert!(!list.contains(&key.secret[17..]));
 }
@@ -120,12 +123,19 @@ fn lists_are_filtered_sorted_and_paged(ground: Ground) {
         ("delta_100%", "INGESTION", None),
         ("epsilon", "ADMIN", Some("2098-01-01T00:00:00Z")),
     ] {
-        site.make_key(&admin, &json!({"name": name, "role": role, "expiresAt": expiry, "description": "made by Ada"}));
+        site.make_key(
+            &admin,
+            &json!({"name": name, "role": role, "expiresAt": expiry, "description": "made by Ada"}),
+        );
     }
     let keys = |query: &str| {
         let answer = site.get(&format!("{KEYS}?{query}")).session(&admin).expect(200).json();
-        let names: Vec<String> =
-            answer["apiKeys"].as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap().to_owned()).collect();
+        let names: Vec<String> = answer["apiKeys"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|key| key["name"].as_str().unwrap().to_owned())
+            .collect();
         (names, answer)
     };
     let names = |query: &str| keys(query).0;
@@ -141,7 +151,10 @@ fn lists_are_filtered_sorted_and_paged(ground: Ground) {
     let (_, page) = keys("sortKey=name&pageSize=2&pageIndex=1");
     let middle: Vec<&str> =
         page["apiKeys"].as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap()).collect();
-    assert_eq!((middle, &page["totalCount"], &page["pageIndex"]), (vec!["delta_100%", "epsilon"], &json!(5), &json!(1)));
+    assert_eq!(
+        (middle, &page["totalCount"], &page["pageIndex"]),
+        (vec!["delta_100%", "epsilon"], &json!(5), &json!(1))
+    );
     assert_eq!(names("pageIndex=9"), Vec::<String>::new());
 
     let id = |name: &str| keys(&format!("search={name}")).1["apiKeys"][0]["id"].as_str().unwrap().to_owned();
@@ -154,7 +167,9 @@ fn lists_are_filtered_sorted_and_paged(ground: Ground) {
     assert_eq!(names("expiringWithinDays=36000&sortKey=expiresAt&sortOrder=asc"), ["epsilon", "beta"]);
     assert_eq!(names("unusedForDays=0").len(), 5);
     assert_eq!(names("unusedForDays=1").len(), 0, "all are younger than a day");
-    for query in ["role=owner", "status=gone", "sortKey=secret", "sortOrder=up", "unusedForDays=-1", "unusedForDays=x"] {
+    for query in
+        ["role=owner", "status=gone", "sortKey=secret", "sortOrder=up", "unusedForDays=-1", "unusedForDays=x"]
+    {
         site.get(&format!("{KEYS}?{query}")).session(&admin).refused(400, "INVALID_REQUEST");
     }
 }
@@ -184,7 +199,8 @@ fn power_is_narrowed_and_never_widened(ground: Ground) {
         let answer = patch(json!({*field: value})).refused(409, "WOULD_WIDEN");
         assert!(answer.message().contains(field), "{field}: {}", answer.message());
     }
-    let all = patch(json!({"scopes": null, "expiresAt": null, "allowedCidrs": null, "rateLimitPerMinute": null}));
+    let all =
+        patch(json!({"scopes": null, "expiresAt": null, "allowedCidrs": null, "rateLimitPerMinute": null}));
     let message = all.refused(409, "WOULD_WIDEN").message();
     for field in ["scopes", "expiresAt", "allowedCidrs", "rateLimitPerMinute"] {
         assert!(message.contains(field), "{message}");

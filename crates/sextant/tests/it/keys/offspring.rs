@@ -51,14 +51,22 @@ fn keys_hand_on_what_they_hold_and_no_more(ground: Ground) {
     // Managing: Ingestion keys that its power covers, and itself.
     let path = |key: &Key| format!("{KEYS}/{}", key.id);
     for target in [&other, &bounded] {
-        site.patch(&path(target), &json!({"description": "x"})).key(&strong).refused(403, "PERMISSION_DENIED");
-        site.post(&format!("{}/rotate", path(target)), &json!({})).key(&strong).refused(403, "PERMISSION_DENIED");
+        site.patch(&path(target), &json!({"description": "x"}))
+            .key(&strong)
+            .refused(403, "PERMISSION_DENIED");
+        site.post(&format!("{}/rotate", path(target)), &json!({}))
+            .key(&strong)
+            .refused(403, "PERMISSION_DENIED");
         site.delete(&path(target)).key(&strong).refused(403, "PERMISSION_DENIED");
     }
     for target in [&weak, &child] {
-        site.patch(&path(target), &json!({"description": "x"})).key(&bounded).refused(403, "PERMISSION_DENIED");
+        site.patch(&path(target), &json!({"description": "x"}))
+            .key(&bounded)
+            .refused(403, "PERMISSION_DENIED");
         site.delete(&path(target)).key(&bounded).refused(403, "PERMISSION_DENIED");
-        site.post(&format!("{}/rotate", path(target)), &json!({})).key(&bounded).refused(403, "PERMISSION_DENIED");
+        site.post(&format!("{}/rotate", path(target)), &json!({}))
+            .key(&bounded)
+            .refused(403, "PERMISSION_DENIED");
     }
     site.patch(&path(&weak), &json!({"enabled": false})).key(&strong).expect(200);
     site.patch(&path(&weak), &json!({"enabled": true})).key(&strong).expect(200);
@@ -67,7 +75,9 @@ fn keys_hand_on_what_they_hold_and_no_more(ground: Ground) {
 
     // On itself a key may narrow, and not widen; any key may end itself, and that is the end.
     site.patch(&path(&bounded), &json!({"rateLimitPerMinute": 600})).key(&bounded).expect(200);
-    site.patch(&path(&bounded), &json!({"rateLimitPerMinute": 6000})).key(&bounded).refused(409, "WOULD_WIDEN");
+    site.patch(&path(&bounded), &json!({"rateLimitPerMinute": 6000}))
+        .key(&bounded)
+        .refused(409, "WOULD_WIDEN");
     site.delete("/v2/api-keys/self").key(&weak).expect(204);
     site.get("/v2/developers/schema").key(&weak).refused(401, "INVALID_API_KEY");
     site.delete("/v2/api-keys/self").key(&weak).refused(401, "INVALID_API_KEY");
@@ -81,7 +91,8 @@ fn keys_hand_on_what_they_hold_and_no_more(ground: Ground) {
 fn offspring_stop_and_die_with_their_parent(ground: Ground) {
     let mut site = Site::start(ground);
     let admin = site.admin();
-    let parent = site.make_key(&admin, &json!({"name": "parent", "role": "ADMIN", "rateLimitPerMinute": 60_000}));
+    let parent =
+        site.make_key(&admin, &json!({"name": "parent", "role": "ADMIN", "rateLimitPerMinute": 60_000}));
     let body = json!({"name": "child", "role": "INGESTION", "rateLimitPerMinute": 60_000});
     let child = site.make_key(&parent, &body);
     let path = format!("{KEYS}/{}", parent.id);

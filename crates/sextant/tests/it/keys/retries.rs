@@ -33,7 +33,8 @@ fn a_retried_request_changes_nothing(ground: Ground) {
     let list = site.get("/v2/api-keys").session(&admin).expect(200).json();
     assert_eq!(list["totalCount"], 4);
     for wrong in ["x".repeat(256).as_str(), "a\u{e9}"] {
-        send("/v2/api-keys", me(), wrong, &json!({"name": "wrong", "role": "INGESTION"})).refused(400, "INVALID_REQUEST");
+        send("/v2/api-keys", me(), wrong, &json!({"name": "wrong", "role": "INGESTION"}))
+            .refused(400, "INVALID_REQUEST");
     }
     let path = format!("/v2/api-keys/{}/rotate", key.id);
     let rotated = Key::of(&send(&path, me(), "retry-1", &json!({"overlapSeconds": 60})).expect(200));

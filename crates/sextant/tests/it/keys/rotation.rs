@@ -18,7 +18,8 @@ fn rotate(site: &Site, admin: &Session, id: &str, body: &Value) -> Key {
 fn a_rotated_key_has_at_most_two_secrets(ground: Ground) {
     let site = Site::start(ground);
     let admin = site.admin();
-    let first = site.make_key(&admin, &json!({"name": "r", "role": "INGESTION", "expiresAt": "2099-01-01T00:00:00Z"}));
+    let first = site
+        .make_key(&admin, &json!({"name": "r", "role": "INGESTION", "expiresAt": "2099-01-01T00:00:00Z"}));
     let id = first.id.clone();
     for (field, value) in [
         ("overlapSeconds", json!(-1)),

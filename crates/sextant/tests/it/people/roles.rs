@@ -24,13 +24,20 @@ fn roles_hold_where_they_were_given(ground: Ground) {
     let site = Site::start(ground);
     let admin = site.admin();
     places(&site, &admin);
-    let at_org = site.person(&admin, "org@example.com", &json!([{"role": "SEI_ADMIN", "orgIdentifier": "one"}]));
+    let at_org =
+        site.person(&admin, "org@example.com", &json!([{"role": "SEI_ADMIN", "orgIdentifier": "one"}]));
     let at_a = json!([{"role": "SEI_ADMIN", "orgIdentifier": "one", "projectIdentifier": "a"}]);
     let at_a = site.person(&admin, "a@example.com", &at_a);
     let nowhere = site.person(&admin, "none@example.com", &json!([]));
-    let keys = |who: &Session, query: &str| site.get(&format!("/v2/api-keys?{query}")).session(who).send().status;
+    let keys =
+        |who: &Session, query: &str| site.get(&format!("/v2/api-keys?{query}")).session(who).send().status;
     let (a, b) = ("orgIdentifier=one&projectIdentifier=a", "orgIdentifier=one&projectIdentifier=b");
-    for (who, expected) in [(&admin, [200, 200, 200]), (&at_org, [200, 200, 403]), (&at_a, [200, 403, 403]), (&nowhere, [403, 403, 403])] {
+    for (who, expected) in [
+        (&admin, [200, 200, 200]),
+        (&at_org, [200, 200, 403]),
+        (&at_a, [200, 403, 403]),
+        (&nowhere, [403, 403, 403]),
+    ] {
         assert_eq!([keys(who, a), keys(who, b), keys(who, "")], expected, "{who:?}");
     }
     // Such a refusal leaves a trace, too.
@@ -55,7 +62,10 @@ fn roles_hold_where_they_were_given(ground: Ground) {
     let key = site.post(&format!("/v2/api-keys?{b}"), &json!({"name": "in b", "role": "INGESTION"}));
     key.session(&admin).expect(201);
     let seen = site.entries(&at_a, "");
-    assert!(seen.iter().all(|entry| entry["subjectName"] != "in b" && entry["chain"] != "account"), "{seen:?}");
+    assert!(
+        seen.iter().all(|entry| entry["subjectName"] != "in b" && entry["chain"] != "account"),
+        "{seen:?}"
+    );
     assert!(site.entries(&at_org, "").iter().any(|entry| entry["subjectName"] == "in b"));
     site.get(&format!("/v2/audit?{b}")).session(&at_a).refused(403, "PERMISSION_DENIED");
     let visible = |who: &Session| {
@@ -81,7 +91,8 @@ fn people_mint_only_what_they_hold(ground: Ground) {
     assert!(refused.message().contains("data_settings:write"), "{}", refused.message());
     make(&at_a, "x", "INGESTION", json!(null)).refused(403, "PERMISSION_DENIED");
     make(&at_a, "x", "ADMIN", json!(["profiles:write"])).refused(403, "PERMISSION_DENIED");
-    make(&at_a, "narrow admin", "ADMIN", json!(["teams:write", "api_keys:write", "api_keys:read"])).expect(201);
+    make(&at_a, "narrow admin", "ADMIN", json!(["teams:write", "api_keys:write", "api_keys:read"]))
+        .expect(201);
     let within = json!(["ingestion:write", "developer_records:read", "identities:write"]);
     make(&at_a, "within", "INGESTION", within).expect(201);
     make(&manager, "x", "INGESTION", json!(["developer_records:read"])).refused(403, "PERMISSION_DENIED");
@@ -97,7 +108,8 @@ fn people_mint_only_what_they_hold(ground: Ground) {
     site.delete(&path("")).session(&at_a).expect(204);
 
     // What someone made outlives their role: it is the key's, and is seen by those who look after it.
-    let mine = make(&at_a, "mine", "INGESTION", json!(["ingestion:write", "developer_records:read"])).expect(201);
+    let mine =
+        make(&at_a, "mine", "INGESTION", json!(["ingestion:write", "developer_records:read"])).expect(201);
     let mine = crate::site::Key::of(&mine);
     site.patch(&format!("/v1/users/{}", at_a.user), &json!({"roles": []})).session(&admin).expect(200);
     make(&at_a, "late", "INGESTION", json!(["ingestion:write"])).refused(403, "PERMISSION_DENIED");

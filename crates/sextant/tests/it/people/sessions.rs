@@ -24,7 +24,8 @@ fn a_set_up_link_works_once() {
     let client = crate::site::Client { address: server.address, document: None };
     let origin = format!("http://{}", server.address);
     let set_up = |token: &str, password: &str| {
-        let body = json!({"token": token, "email": "first@example.com", "name": "First", "password": password});
+        let body =
+            json!({"token": token, "email": "first@example.com", "name": "First", "password": password});
         client.post("/v1/session/setup", &body).header("origin", &origin).send()
     };
     set_up("wrong", PASSWORD).refused(404, "NOT_FOUND");
@@ -52,7 +53,9 @@ fn a_session_begins_and_ends(ground: Ground) {
     assert!(me["permissions"].as_array().unwrap().contains(&json!("users:write")));
     assert_eq!(me["projects"][0]["projectIdentifier"], "default");
 
-    for (email, password) in [(ADMIN, "wrong"), ("nobody@example.com", PASSWORD), ("no address", PASSWORD), ("", "")] {
+    for (email, password) in
+        [(ADMIN, "wrong"), ("nobody@example.com", PASSWORD), ("no address", PASSWORD), ("", "")]
+    {
         let refused = site.signing_in(email, password).refused(401, "MISSING_CREDENTIALS");
         assert_eq!(refused.header("set-cookie"), None);
         assert!(refused.message().contains("e-mail address or password"));
@@ -97,7 +100,13 @@ fn changes_with_a_session_come_from_our_own_pages(ground: Ground) {
     let port = site.address.port();
     let own = format!("http://127.0.0.1:{port}");
     change(&[]).refused(403, "PERMISSION_DENIED");
-    for origin in ["null", "http://evil.example", &own.replace("http:", "https:"), "http://127.0.0.1", &format!("{own}0")] {
+    for origin in [
+        "null",
+        "http://evil.example",
+        &own.replace("http:", "https:"),
+        "http://127.0.0.1",
+        &format!("{own}0"),
+    ] {
         change(&[("origin", origin)]).refused(403, "PERMISSION_DENIED");
     }
     // A name could have been pointed here by anyone.
@@ -121,7 +130,8 @@ fn changes_with_a_session_come_from_our_own_pages(ground: Ground) {
 fn guessing_passwords_is_slowed_down(ground: Ground) {
     let site = Site::start(ground);
     let admin = site.admin();
-    let statuses: Vec<u16> = (0..14).map(|_| site.signing_in("victim@example.com", "guess").send().status).collect();
+    let statuses: Vec<u16> =
+        (0..14).map(|_| site.signing_in("victim@example.com", "guess").send().status).collect();
     assert_eq!(statuses[..10], [401; 10]);
     assert_eq!(statuses[13], 429);
     let refused = site.signing_in("VICTIM@example.com", "guess").refused(429, "RATE_LIMITED");

@@ -12,7 +12,9 @@ fn people_are_added_changed_and_removed(ground: Ground) {
     let site = Site::start(ground);
     let admin = site.admin();
     let add = |body: &Value| site.post("/v1/users", body).session(&admin).send();
-    let ada = add(&json!({"email": "Ada@Example.com", "name": "Ada", "password": PASSWORD, "roles": [{"role": "viewer"}]}));
+    let ada = add(
+        &json!({"email": "Ada@Example.com", "name": "Ada", "password": PASSWORD, "roles": [{"role": "viewer"}]}),
+    );
     let ada = ada.expect(201).json();
     assert_eq!(ada["user"]["email"], "Ada@Example.com", "as it was written");
     assert_eq!(ada["user"]["roles"][0]["role"], "VIEWER");
@@ -30,7 +32,8 @@ fn people_are_added_changed_and_removed(ground: Ground) {
         add(&wrong).refused(400, "INVALID_REQUEST");
     }
     // Without a password there is a link, once; it sets one.
-    let bob = add(&json!({"email": "bob@example.com", "roles": [{"role": "TEAM_MANAGER"}]})).expect(201).json();
+    let bob =
+        add(&json!({"email": "bob@example.com", "roles": [{"role": "TEAM_MANAGER"}]})).expect(201).json();
     let link = bob["setupLink"].as_str().unwrap();
     let token = link.split_once("#token=").unwrap().1.to_owned();
     assert_eq!(bob["user"]["hasPassword"], false);
@@ -46,7 +49,10 @@ fn people_are_added_changed_and_removed(ground: Ground) {
     let session = site.sign_in("ada@example.com", PASSWORD);
     let patch = |body: &Value| site.patch(&path, body).session(&admin).send();
     let changed = patch(&json!({"name": "Ada L.", "roles": [{"role": "SEI_ADMIN"}]})).expect(200).json();
-    assert_eq!((&changed["user"]["name"], &changed["user"]["roles"][0]["role"]), (&json!("Ada L."), &json!("SEI_ADMIN")));
+    assert_eq!(
+        (&changed["user"]["name"], &changed["user"]["roles"][0]["role"]),
+        (&json!("Ada L."), &json!("SEI_ADMIN"))
+    );
     site.get("/v2/api-keys").session(&session).expect(200);
     // Who is deactivated is out at once, and stays out.
     patch(&json!({"active": false})).expect(200);

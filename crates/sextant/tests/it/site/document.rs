@@ -53,7 +53,9 @@ impl Document {
         let path = path.split('?').next().unwrap_or_default();
         let mut path = PREFIXES
             .iter()
-            .find_map(|prefix| path.strip_prefix(prefix).filter(|rest| rest.is_empty() || rest.starts_with('/')))
+            .find_map(|prefix| {
+                path.strip_prefix(prefix).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
             .unwrap_or(path);
         if path.starts_with("/v1/v1/") {
             path = &path[3..];

@@ -123,7 +123,9 @@ impl Call {
         });
         match &self.body {
             Some(body) if !declared => line("content-length", body.len().to_string().as_bytes()),
-            None if !declared && !matches!(self.method.as_str(), "GET" | "HEAD") => line("content-length", b"0"),
+            None if !declared && !matches!(self.method.as_str(), "GET" | "HEAD") => {
+                line("content-length", b"0")
+            }
             _ => {}
         }
         bytes.extend_from_slice(b"\r\n");

@@ -83,7 +83,11 @@ impl Site {
     }
 
     /// The same, reaching PostgreSQL by another address.
-    pub(crate) fn start_through(ground: Ground, flags: &[&str], address: impl FnOnce(&str) -> String) -> Self {
+    pub(crate) fn start_through(
+        ground: Ground,
+        flags: &[&str],
+        address: impl FnOnce(&str) -> String,
+    ) -> Self {
         let name = short(ground.name);
         let database = ground.postgres.then(|| Database::new(&name));
         let mut site = Self {

@@ -4,9 +4,10 @@ use axum::body::Body;
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::BodyExt;
+use serde_json::Value;
 use sextant_core::code::Code;
 use sextant_core::key::ApiKey;
-use sextant_core::redact::keys_in;
+use sextant_core::redact::{holds_key, keys_in, redact};
 use sextant_service::Failure;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -84,4 +85,53 @@ pub(crate) fn check_json(headers: &HeaderMap) -> Result<(), Failure> {
 /// The keys in a body, for marking live ones exposed.
 pub(crate) fn keys(bytes: &[u8]) -> Vec<ApiKey> {
     keys_in(bytes)
+}
+
+/// The document without secrets of keys, in names and values alike, and the keys that were in it: escapes in a JSON text
+/// can hide them from whoever looks at its bytes.
+pub(crate) fn clean(mut document: Value) -> (Value, Vec<ApiKey>) {
+    let mut found = Vec::new();
+    clean_in(&mut document, &mut found);
+    (document, found)
+}
+
+fn clean_in(value: &mut Value, found: &mut Vec<ApiKey>) {
+    match value {
+        Value::String(text) => clean_text(text, found),
+        Value::Array(list) => list.iter_mut().for_each(|one| clean_in(one, found)),
+        Value::Object(fields) => {
+            if fields.keys().any(|name| holds_key(name.as_bytes())) {
+                *fields = std::mem::take(fields)
+                    .into_iter()
+                    .map(|(mut name, value)| {
+                        clean_text(&mut name, found);
+                        (name, value)
+                    })
+                    .collect();
+            }
+            fields.values_mut().for_each(|one| clean_in(one, found));
+        }
+        _ => {}
+    }
+}
+
+fn clean_text(text: &mut String, found: &mut Vec<ApiKey>) {
+    if holds_key(text.as_bytes()) {
+        found.extend(keys_in(text.as_bytes()));
+        *text = redact(text).into_owned();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn no_secret_stays_in_a_document_wherever_it_stands() {
+        let key = format!("sxt_{}_{}", "a".repeat(12), "b".repeat(49));
+        let escaped = format!("{{\"{}\":[{{\"x\":\"see \\u0073{}\"}}]}}", key, &key[1..]);
+        let (clean, _) = clean(serde_json::from_str(&escaped).unwrap());
+        assert_eq!(clean, json!({"sxt_aaaaaaaaaaaa_…": [{"x": "see sxt_aaaaaaaaaaaa_…"}]}));
+    }
 }

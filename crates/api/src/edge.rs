@@ -7,14 +7,15 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY, USER_AGENT,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Request, Uri};
 use sextant_core::base62;
 use sextant_core::code::Code;
 use sextant_core::limit::RateLimit;
-use sextant_core::redact::{holds_key, keys_in};
+use sextant_core::redact::{holds_key, keys_in, redact};
 use sextant_service::{Failure, Moment};
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -58,6 +59,10 @@ impl Edge {
         let address = peer.map(|peer| origin::client(request.headers(), peer, &self.shared.options));
         let under_v1 = shorten(&mut request);
         let line = LogLine::of(&request, address, &request_id, moment);
+        if let Some(agent) = request.headers().get(USER_AGENT).filter(|agent| holds_key(agent.as_bytes())) {
+            let keys = keys_in(agent.as_bytes());
+            self.shared.sextant.note_exposed(&keys, "user agent of a request", address);
+        }
         let mut response = match self.check_url(&request, address) {
             Ok(()) => {
                 request.extensions_mut().insert(Arrival { request_id: request_id.clone(), address, moment });
@@ -173,7 +178,11 @@ impl Edge {
         let code = failure.map(|failure| failure.code.name());
         let message = failure.map(|failure| failure.message.as_str());
         let cause = failure.and_then(|failure| failure.cause.as_deref());
-        let (method, path, id) = (&line.method, &line.path, &line.request_id);
+        let path = line.path.to_string();
+        // A key that was written with escapes would not be known as one where lines are cleaned.
+        let plain = percent_encoding::percent_decode_str(&path).decode_utf8_lossy();
+        let path = if holds_key(plain.as_bytes()) { redact(&plain) } else { Cow::Borrowed(path.as_str()) };
+        let (method, id) = (&line.method, &line.request_id);
         if status >= 500 {
             tracing::error!(%method, %path, status, micros, address, request_id = ?id, code, refusal = message, cause, "request failed");
         } else if status >= 400 {

@@ -10,6 +10,7 @@ use http::request::Parts;
 use serde::de::DeserializeOwned;
 use sextant_core::access::{Caller, Project};
 use sextant_core::code::Code;
+use sextant_core::key::ApiKey;
 use sextant_service::{Failure, Who};
 use std::sync::Arc;
 
@@ -115,28 +116,41 @@ impl FromRequestParts<Shared> for WantsCsv {
     }
 }
 
-/// A JSON body of at most `MOST` bytes, with the value it was read from.
-pub(crate) struct Json<T, const MOST: usize = SMALL> {
+/// A JSON body of at most `MOST` bytes, with the value it was read from: an object, or an array if it is a `LIST`.
+pub(crate) struct Json<T, const MOST: usize = SMALL, const LIST: bool = false> {
     pub(crate) value: T,
     /// The body in a form that does not depend on spaces or the order of fields.
     pub(crate) canonical: String,
 }
 
-impl<T: DeserializeOwned, const MOST: usize> FromRequest<Shared> for Json<T, MOST> {
+impl<T: DeserializeOwned, const MOST: usize, const LIST: bool> FromRequest<Shared> for Json<T, MOST, LIST> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, shared: &Shared) -> Result<Self, ApiError> {
         let (parts, raw) = request.into_parts();
         body::check_json(&parts.headers)?;
         let bytes = body::read(&parts.headers, raw, MOST).await?;
-        note_exposed(&parts, shared, &bytes)?;
+        let mut exposed = body::keys(&bytes);
         let bytes = bytes.trim_ascii();
-        let document: serde_json::Value = if bytes.is_empty() {
-            serde_json::Value::Object(serde_json::Map::new())
+        let document = if bytes.is_empty() {
+            Ok(serde_json::Value::Object(serde_json::Map::new()))
         } else {
             serde_json::from_slice(bytes)
-                .map_err(|error| Failure::invalid("the body", format!("is not JSON: {error}")))?
         };
+        let document = document.map(|document| {
+            let (document, escaped) = body::clean(document);
+            if exposed.is_empty() {
+                exposed = escaped;
+            }
+            document
+        });
+        note_exposed(&parts, shared, &exposed)?;
+        let document =
+            document.map_err(|error| Failure::invalid("the body", format!("is not JSON: {error}")))?;
+        // Serde would read an array as the fields of an object, in their order.
+        if document.is_array() && !LIST {
+            return Err(Failure::invalid("the body", "must be a JSON object").into());
+        }
         let canonical = document.to_string();
         let value = serde_path_to_error::deserialize(document).map_err(|error| {
             let path = error.path().to_string();
@@ -171,7 +185,7 @@ impl FromRequest<Shared> for Upload {
             .into());
         }
         let bytes = body::read(&parts.headers, raw, UPLOAD).await?;
-        note_exposed(&parts, shared, &bytes)?;
+        note_exposed(&parts, shared, &body::keys(&bytes))?;
         let wrong = |error: axum::extract::multipart::MultipartError| {
             Failure::invalid("the body", format!("is no multipart form: {}", error.body_text()))
         };
@@ -188,10 +202,9 @@ impl FromRequest<Shared> for Upload {
     }
 }
 
-fn note_exposed(parts: &Parts, shared: &Shared, bytes: &[u8]) -> Result<(), ApiError> {
-    let keys = body::keys(bytes);
+fn note_exposed(parts: &Parts, shared: &Shared, keys: &[ApiKey]) -> Result<(), ApiError> {
     if !keys.is_empty() {
-        shared.sextant.note_exposed(&keys, "body of a request", access(parts)?.address);
+        shared.sextant.note_exposed(keys, "body of a request", access(parts)?.address);
     }
     Ok(())
 }

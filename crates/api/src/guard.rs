@@ -1,9 +1,9 @@
 //! Who calls, and may they: decided for every route before its body is read.
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Pending};
 use crate::query::Params;
 use crate::{Shared, origin};
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, COOKIE, USER_AGENT};
 use http::request::Parts;
@@ -113,6 +113,16 @@ impl Access {
             request_id: self.request_id.to_str().unwrap_or_default().to_owned(),
         }
     }
+
+    /// Counts a refusal of a caller that is known.
+    fn note_denied(&self, shared: &Shared, code: Code, headers: &HeaderMap, route: &str) {
+        let caller = match &self.identity {
+            Identity::Key(admission) => shared.sextant.key_caller(admission, self.origin(headers)),
+            Identity::Person(who) => who.caller.clone(),
+            Identity::Shell | Identity::Nobody => return,
+        };
+        shared.sextant.note_denied(&caller, code, route);
+    }
 }
 
 fn user_agent(headers: &HeaderMap) -> &str {
@@ -168,7 +178,12 @@ where
             let (mut parts, body) = request.into_parts();
             let entered = enter(&shared, rule, &mut parts, &mut told).await;
             let mut response = match entered {
-                Ok(()) => inner.call(Request::from_parts(parts, body)).await?,
+                Ok(access) => {
+                    let place = (parts.method.clone(), parts.extensions.get().cloned());
+                    let response = inner.call(Request::from_parts(parts, body)).await?;
+                    note_refusal(&shared, &access, place, &response);
+                    response
+                }
                 Err(failure) => ApiError(failure).into_response(),
             };
             told.write(response.headers_mut());
@@ -219,7 +234,12 @@ fn collect(headers: &HeaderMap) -> (bool, Credentials) {
     (present, credentials::collect(plain.chain(authorization)))
 }
 
-async fn enter(shared: &Shared, rule: Rule, parts: &mut Parts, told: &mut Told) -> Result<(), Failure> {
+async fn enter(
+    shared: &Shared,
+    rule: Rule,
+    parts: &mut Parts,
+    told: &mut Told,
+) -> Result<Arc<Access>, Failure> {
     let arrival = parts.extensions.remove::<Arrival>();
     let Some(Arrival { request_id, address, moment }) = arrival else {
         let mut failure = Failure::of(Code::Internal);
@@ -233,9 +253,22 @@ async fn enter(shared: &Shared, rule: Rule, parts: &mut Parts, told: &mut Told) 
         identify(shared, rule, parts, (address, &request_id), moment, told).await?
     };
     let access = Access { identity, named: Named::default(), address, request_id };
-    let access = decide(shared, rule, parts, access)?;
-    parts.extensions.insert(Arc::new(access));
-    Ok(())
+    let access = Arc::new(decide(shared, rule, parts, access)?);
+    parts.extensions.insert(access.clone());
+    Ok(access)
+}
+
+/// Counts what a use case refused: the permission was there, and not for this object.
+fn note_refusal(
+    shared: &Shared,
+    access: &Access,
+    (method, path): (Method, Option<MatchedPath>),
+    response: &Response,
+) {
+    let Some(Pending(failure)) = response.extensions().get() else { return };
+    if matches!(failure.code, Code::PermissionDenied | Code::WrongProject) {
+        access.note_denied(shared, failure.code, &HeaderMap::new(), &route(&method, path.as_ref()));
+    }
 }
 
 /// Finds out whose credential it is.
@@ -324,15 +357,8 @@ fn session_token(headers: &HeaderMap, shared: &Shared) -> Option<Token> {
 /// Holds the caller against the route's rule, and the project that the request names against the key's.
 fn decide(shared: &Shared, rule: Rule, request: &Parts, mut access: Access) -> Result<Access, Failure> {
     let denied = |failure: Failure| {
-        let origin = access.origin(&request.headers);
-        let caller = match &access.identity {
-            Identity::Key(admission) => Some(shared.sextant.key_caller(admission, origin)),
-            Identity::Person(who) => Some(who.caller.clone()),
-            Identity::Shell | Identity::Nobody => None,
-        };
-        if let Some(caller) = caller {
-            shared.sextant.note_denied(&caller, failure.code, &route(request));
-        }
+        let route = route(&request.method, request.extensions.get());
+        access.note_denied(shared, failure.code, &request.headers, &route);
         failure
     };
     if let Rule::Needs(permission) = rule {
@@ -349,7 +375,10 @@ fn decide(shared: &Shared, rule: Rule, request: &Parts, mut access: Access) -> R
     if matches!(rule, Rule::Open) && !matches!(access.identity, Identity::Person(_)) {
         return Ok(access);
     }
-    let named = named(request)?;
+    let named = named(request).map_err(|failure| match failure.code {
+        Code::WrongProject => denied(failure),
+        _ => failure,
+    })?;
     if let Identity::Key(admission) = &access.identity {
         let own = &admission.entry.project;
         let same = |named: &Option<String>, own: &str| named.as_deref().is_none_or(|named| named == own);
@@ -364,16 +393,17 @@ fn decide(shared: &Shared, rule: Rule, request: &Parts, mut access: Access) -> R
 }
 
 /// `METHOD /path/{template}`, for counting.
-pub(crate) fn route(request: &Parts) -> String {
-    let path = request.extensions.get::<axum::extract::MatchedPath>().map_or("", |path| path.as_str());
-    format!("{} {path}", request.method)
+fn route(method: &Method, path: Option<&MatchedPath>) -> String {
+    format!("{method} {}", path.map_or("", MatchedPath::as_str))
 }
 
 /// The project that a request names, in whichever ways; they must agree.
 fn named(request: &Parts) -> Result<Named, Failure> {
     let mut named = Named::default();
-    let mut account =
-        request.headers.get("harness-account").and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+    let mut account = None;
+    for value in request.headers.get_all("harness-account") {
+        agree(&mut account, value.to_str().ok().map(ToOwned::to_owned), "account")?;
+    }
     if let Some(query) = request.uri.query() {
         let params = Params::read(Some(query));
         named.project = params.one("projectIdentifier")?;

@@ -129,6 +129,12 @@ pub(crate) fn document() -> Value {
 
 /// Answers that any route can give; what a handler declares itself stays.
 fn add_common_answers(responses: &mut Value, rule: Rule) {
+    // Whatever has rules about records can be asked in a form that it does not understand, too.
+    if let Some(bad) = responses.pointer_mut("/400/content/application~1json/schema")
+        && bad["$ref"] == "#/components/schemas/ValidationFailure"
+    {
+        *bad = json!({"oneOf": [bad.clone(), {"$ref": "#/components/schemas/ErrorBody"}]});
+    }
     let mut answer = |status: &str, meaning: &str| {
         if responses.get(status).is_none() {
             responses[status] = json!({

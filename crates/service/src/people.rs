@@ -196,7 +196,8 @@ impl Sextant {
                 "this would leave nobody who may manage people; make another Account Admin first",
             ));
         }
-        tx.commit(vec![user_note(Event::Deleted, &user, None, None)]).await?;
+        let held: Vec<Binding> = user.bindings.iter().map(|(_, binding)| binding.clone()).collect();
+        tx.commit(vec![user_note(Event::Deleted, &user, Some((&user, &held)), None)]).await?;
         Ok(())
     }
 

@@ -103,7 +103,6 @@ where
         // Counts from the moment the connection waits for a request, so that a silent client ends, too.
         .header_read_timeout(shared.header_timeout)
         .max_buf_size(HEAD)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), service);
     until_stopped(connection, stop, http1::Connection::graceful_shutdown).await;
 }

@@ -504,6 +504,7 @@ impl Tx<ApiKeysWrite> {
 
     /// Removes keys and all that hangs on them. Nothing brings them back.
     pub async fn delete_keys(&mut self, ids: &[KeyId]) -> Result<(), StoreError> {
+        self.keep_own_name().await?;
         for id in ids {
             self.announce("key-deleted", id.as_str()).await?;
         }

@@ -15,12 +15,15 @@ pub struct Tx<A> {
     seal: Seal,
     now: Time,
     change: Option<i64>,
+    /// The name of a key that this change deletes and that makes it.
+    own_name: Option<String>,
 }
 
 impl Store {
     /// Begins a change that `permit` allows, at `now`.
     pub async fn begin<A>(&self, permit: Permit<A>, now: Time) -> Result<Tx<A>, StoreError> {
-        Ok(Tx { inner: self.db.begin().await?, permit, seal: self.seal.clone(), now, change: None })
+        let inner = self.db.begin().await?;
+        Ok(Tx { inner, permit, seal: self.seal.clone(), now, change: None, own_name: None })
     }
 }
 
@@ -132,6 +135,9 @@ impl<A> Tx<A> {
         Ok(match self.permit.actor().clone() {
             Actor::User { id, email } => ("USER", id.to_string(), email),
             Actor::ApiKey(id) => {
+                if let Some(name) = &self.own_name {
+                    return Ok(("API_KEY", id.to_string(), name.clone()));
+                }
                 let name: Option<(String,)> = self
                     .inner
                     .optional("select name from api_keys where id = $1", args![id.as_str()])
@@ -140,6 +146,12 @@ impl<A> Tx<A> {
             }
             Actor::System(reason) => ("SYSTEM", "system".to_owned(), reason.to_owned()),
         })
+    }
+
+    /// Remembers the actor's name before its record goes: a key can end itself.
+    pub(crate) async fn keep_own_name(&mut self) -> Result<(), StoreError> {
+        self.own_name = Some(self.actor().await?.2);
+        Ok(())
     }
 
     /// The name that stored records show for whoever makes this change: type, id, name.

@@ -293,7 +293,7 @@ async fn upsert(
     if shared.sextant.developer_schema().await?.version.is_none() {
         shared.sextant.upsert_developers(&caller, Vec::new()).await?;
     }
-    let body = Json::<Vec<Map<String, Value>>, RECORDS>::from_request(request, &shared).await?;
+    let body = Json::<Vec<Map<String, Value>>, RECORDS, true>::from_request(request, &shared).await?;
     if body.value.is_empty() {
         return Err(Failure::invalid("the body", "must be an array with at least one developer").into());
     }

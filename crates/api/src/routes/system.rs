@@ -47,7 +47,7 @@ async fn readyz(State(shared): State<Shared>) -> Result<Response, ApiError> {
 /// Numbers for Prometheus. No label names a tenant, a person or a key.
 #[utoipa::path(
     get, path = "/metrics", tag = "Operations", operation_id = "metrics",
-    responses((status = 200, description = "Prometheus text", body = String, content_type = "text/plain"))
+    responses((status = 200, description = "Prometheus text", body = String, content_type = "application/openmetrics-text"))
 )]
 async fn metrics(State(shared): State<Shared>) -> Response {
     text("application/openmetrics-text; version=1.0.0; charset=utf-8", shared.sextant.metrics_text())

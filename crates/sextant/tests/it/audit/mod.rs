@@ -1,0 +1,5 @@
+//! The audit log: complete, searchable, and proof against who edits it.
+
+mod entries;
+mod proof;
+mod traces;

@@ -1,0 +1,5 @@
+//! Who is let in, and what the others are told.
+
+mod credentials;
+mod manners;
+mod places;

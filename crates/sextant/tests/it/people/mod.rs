@@ -1,0 +1,5 @@
+//! People: how they come in, what they may do, and how they leave.
+
+mod roles;
+mod sessions;
+mod users;

@@ -170,6 +170,10 @@ impl Edge {
         if status < 400 && !slow && !self.shared.options.access_log {
             return;
         }
+        // Whoever has a shell here is told by the command itself.
+        if line.local && status < 500 {
+            return;
+        }
         if status == 401 && !self.strangers.ask(STRANGERS, line.moment.monotonic).allowed {
             return;
         }
@@ -197,6 +201,7 @@ impl Edge {
 struct LogLine {
     method: http::Method,
     path: Uri,
+    local: bool,
     address: Option<IpAddr>,
     request_id: HeaderValue,
     moment: Moment,
@@ -212,6 +217,7 @@ impl LogLine {
         Self {
             method: request.method().clone(),
             path: request.uri().clone(),
+            local: request.extensions().get::<Shell>().is_some(),
             address,
             request_id: request_id.clone(),
             moment,

@@ -5,7 +5,7 @@ use crate::error::Failure;
 use crate::passwords::Password;
 use crate::people::{account_admin, user_note};
 use sextant_core::access::{Housekeeping, OwnSession, Permit, Scope};
-use sextant_core::audit::Event;
+use sextant_core::audit::{Event, Kind, Note};
 use sextant_core::code::Code;
 use sextant_core::email::Email;
 use sextant_core::id::{BindingId, UserId};
@@ -125,7 +125,15 @@ impl Sextant {
         let now = self.clock.now();
         let mut tx = self.store.begin(permit, now).await?;
         tx.replace_first_link(self.peppers.current().token_mac(&token), now.plus(LINK)).await?;
-        tx.commit(Vec::new()).await?;
+        let note = Note {
+            kind: Kind::Installation,
+            event: Event::Created,
+            subject_id: "setup-link".to_owned(),
+            subject_name: "set-up link for the first administrator".to_owned(),
+            before: None,
+            after: None,
+        };
+        tx.commit(vec![note]).await?;
         Ok(Some(token))
     }
 }

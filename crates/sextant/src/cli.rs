@@ -158,6 +158,24 @@ pub(crate) enum KeysCommand {
         #[command(flatten)]
         target: TargetFlags,
     },
+    /// Switch a key off; the keys that it made stop with it
+    Disable {
+        /// The key's id, with or without `sxt_`
+        id: String,
+        #[command(flatten)]
+        project: ProjectFlags,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
+    /// Switch a key on again
+    Enable {
+        /// The key's id, with or without `sxt_`
+        id: String,
+        #[command(flatten)]
+        project: ProjectFlags,
+        #[command(flatten)]
+        target: TargetFlags,
+    },
     /// Delete a key and the keys that it made; nothing brings them back
     Delete {
         /// The key's id, with or without `sxt_`

@@ -4,7 +4,7 @@ use super::{Context, note_rest, span};
 use crate::backend::{Backend, Request};
 use crate::cli::{CreateKeyFlags, KeysCommand};
 use crate::data::Absent;
-use crate::flags::{OutputFlags, OutputForm};
+use crate::flags::{OutputFlags, OutputForm, ProjectFlags, TargetFlags};
 use crate::{output, usage};
 use anyhow::{Context as _, Result};
 use http::Method;
@@ -100,6 +100,8 @@ pub(super) async fn run(command: KeysCommand, context: &Context) -> Result<ExitC
             backend.close().await;
             reveal(&answer?, target.output)?;
         }
+        KeysCommand::Disable { id, project, target } => switch(context, &id, false, &project, &target).await?,
+        KeysCommand::Enable { id, project, target } => switch(context, &id, true, &project, &target).await?,
         KeysCommand::Delete { id, yes, project, target } => {
             let path = path(&id)?;
             output::confirm(
@@ -119,6 +121,21 @@ pub(super) async fn run(command: KeysCommand, context: &Context) -> Result<ExitC
         KeysCommand::Inspect { output } => return inspect(output),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn switch(
+    context: &Context,
+    id: &str,
+    enabled: bool,
+    project: &ProjectFlags,
+    target: &TargetFlags,
+) -> Result<()> {
+    let request = Request::new(Method::PATCH, path(id)?).json(json!({"enabled": enabled}));
+    context.logging(&target.store)?;
+    let backend = Backend::open(target, &context.log, &context.system, Absent::Refuse).await?;
+    let answer = backend.send(project.on(request)).await;
+    backend.close().await;
+    target.output.print(&answer?, |answer| output::fields(&answer["apiKey"]))
 }
 
 /// The key's path. Whole keys are refused here: they would end up in logs on the way.

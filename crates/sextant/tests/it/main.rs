@@ -1,5 +1,11 @@
 //! The built binary, tried from outside: what it prints, what it answers, how it ends.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests are outside the wiring: they measure with the machine's clock"
+)]
+
 mod audit;
 mod authentication;
 mod command_line;

@@ -5,6 +5,7 @@
     clippy::disallowed_methods,
     reason = "tests are outside the wiring: they measure with the machine's clock"
 )]
+#![expect(clippy::similar_names, reason = "what is made is called so where it was made by `make`")]
 
 mod audit;
 mod authentication;

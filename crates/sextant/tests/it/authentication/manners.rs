@@ -165,7 +165,7 @@ fn bodies_that_are_too_large_are_refused_at_once(ground: Ground) {
     let call = site.call("POST", "/v2/api-keys").session(&admin).header("content-type", "application/json");
     let mut stream = connect(site.address);
     stream.write_all(&call.header("transfer-encoding", "chunked").bytes()).unwrap();
-    let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
+    let chunk = [b"10000\r\n".as_slice(), &vec![b' '; 0x10000], b"\r\n"].concat();
     for _ in 0..17 {
         let _ = stream.write_all(&chunk);
     }

@@ -16,7 +16,7 @@ fn a_key_in_the_address_is_refused_and_marked_exposed(ground: Ground) {
     let key = site.ingestion_key(&admin, "exposed");
     let dead = forged("abcdefghijkl", &"b".repeat(43));
     let escaped = key.secret.replace('_', "%5F");
-    let wholly: String = key.secret.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let wholly = key.secret.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02x}"));
     let paths = [
         format!("/v2/developers/schema?key={}", key.secret),
         format!("/v2/developers/schema?{}", key.secret),

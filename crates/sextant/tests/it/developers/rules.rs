@@ -11,7 +11,10 @@ on_both_databases! {
     before_set_up_there_is_nothing_but_set_up
 }
 
-fn error(kind: &str, field: Option<&str>, count: u64) -> (String, Option<String>, u64) {
+/// Type, field and count of an error.
+type Told = (String, Option<String>, u64);
+
+fn error(kind: &str, field: Option<&str>, count: u64) -> Told {
     (kind.to_owned(), field.map(ToOwned::to_owned), count)
 }
 
@@ -46,7 +49,7 @@ fn records_that_break_the_rules_are_all_reported_and_none_is_saved(ground: Groun
     let site = Site::start(ground);
     let admin = site.admin();
     let head = "Full Name,Email,Manager Email,Department,Start Date\n";
-    let cases: [(&str, Vec<(String, Option<String>, u64)>); 5] = [
+    let cases: [(&str, Vec<Told>); 5] = [
         (
             ",a@example.com,,,\nB,,,,\nC,no address,,,\n",
             vec![

@@ -23,7 +23,8 @@ fn a_key_is_made_as_asked_and_its_secret_is_shown_once(ground: Ground) {
         let answer = site.post(KEYS, &asked).session(&admin).expect(201);
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         let key = crate::site::Key::of(&answer);
-        let names: Vec<&str> = role.permissions().iter().map(|permission| permission.name()).collect();
+        let names: Vec<&str> =
+            role.permissions().iter().map(sextant_core::permission::Permission::name).collect();
         assert_eq!(key.shown["scopes"], json!(names), "the role's set");
         assert_eq!(key.shown["role"], role.name());
         let (id, secret) = (&key.id, &key.secret);

@@ -70,21 +70,6 @@ impl Call {
         self.header("cookie", &session.cookie).header("origin", origin)
     }
 
-    /// One more parameter.
-    pub(crate) fn query(mut self, name: &str, value: &str) -> Self {
-        let separator = if self.path.contains('?') { '&' } else { '?' };
-        let mut escaped = String::new();
-        for byte in value.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-                escaped.push(char::from(byte));
-            } else {
-                escaped.push_str(&format!("%{byte:02X}"));
-            }
-        }
-        self.path.push_str(&format!("{separator}{name}={escaped}"));
-        self
-    }
-
     pub(crate) fn json(self, body: &Value) -> Self {
         self.body("application/json", body.to_string())
     }
@@ -124,7 +109,7 @@ impl Call {
         match &self.body {
             Some(body) if !declared => line("content-length", body.len().to_string().as_bytes()),
             None if !declared && !matches!(self.method.as_str(), "GET" | "HEAD") => {
-                line("content-length", b"0")
+                line("content-length", b"0");
             }
             _ => {}
         }

@@ -81,7 +81,7 @@ impl Edge {
             self.shared.sextant.metrics.refusal(failure.code);
         }
         self.dress(&mut response, request_id);
-        let took = self.shared.sextant.moment().monotonic.saturating_sub(moment.monotonic);
+        let took = self.shared.sextant.monotonic().saturating_sub(moment.monotonic);
         self.shared.sextant.metrics.answer(response.status().as_u16(), took);
         self.log(&line, &response, pending.as_ref().map(|pending| &*pending.0), took);
         response

@@ -3,7 +3,7 @@
 use crate::error::{ApiError, Pending};
 use crate::query::Params;
 use crate::{Shared, origin};
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, COOKIE, USER_AGENT};
 use http::request::Parts;
@@ -137,21 +137,25 @@ fn user_agent(headers: &HeaderMap) -> &str {
 pub(crate) struct GuardLayer {
     pub(crate) shared: Shared,
     pub(crate) rule: Rule,
+    /// The route's path, for counting refusals.
+    pub(crate) path: Arc<str>,
 }
 
 impl<S> Layer<S> for GuardLayer {
     type Service = Guard<S>;
 
     fn layer(&self, inner: S) -> Guard<S> {
-        Guard { inner, shared: self.shared.clone(), rule: self.rule }
+        Guard { inner: Some(inner), shared: self.shared.clone(), rule: self.rule, path: self.path.clone() }
     }
 }
 
 #[derive(Clone)]
 pub(crate) struct Guard<S> {
-    inner: S,
+    /// Taken by the one request that a clone is made for: cloning it again would cost an allocation for each.
+    inner: Option<S>,
     shared: Shared,
     rule: Rule,
+    path: Arc<str>,
 }
 
 impl<S> Service<Request> for Guard<S>
@@ -164,24 +168,28 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(context)
+        match &mut self.inner {
+            Some(inner) => inner.poll_ready(context),
+            None => Poll::Ready(Ok(())),
+        }
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
         let shared = self.shared.clone();
-        let rule = self.rule;
-        // The clone stays; the one that was polled ready goes.
-        let clone = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let (rule, path) = (self.rule, self.path.clone());
+        let inner = self.inner.take();
         Box::pin(async move {
+            let Some(mut inner) = inner else {
+                return Ok(crate::error::broken("a guard was used for a second request".to_owned()));
+            };
             let mut told = Told::default();
             let (mut parts, body) = request.into_parts();
-            let entered = enter(&shared, rule, &mut parts, &mut told).await;
+            let entered = enter(&shared, (rule, &path), &mut parts, &mut told).await;
             let mut response = match entered {
                 Ok(access) => {
-                    let place = (parts.method.clone(), parts.extensions.get().cloned());
+                    let method = parts.method.clone();
                     let response = inner.call(Request::from_parts(parts, body)).await?;
-                    note_refusal(&shared, &access, place, &response);
+                    note_refusal(&shared, &access, (&method, &path), &response);
                     response
                 }
                 Err(failure) => ApiError(failure).into_response(),
@@ -223,20 +231,25 @@ fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const SEI_API_KEY: HeaderName = HeaderName::from_static("sei_api_key");
 
+/// Reads the credential headers in one pass: whether there is any, and what they say together.
 fn collect(headers: &HeaderMap) -> (bool, Credentials) {
-    let plain = headers.get_all(API_KEY).iter().chain(headers.get_all(SEI_API_KEY));
-    let plain = plain.map(|value| (Header::Plain, value.as_bytes()));
-    let authorization =
-        headers.get_all(AUTHORIZATION).iter().map(|value| (Header::Authorization, value.as_bytes()));
-    let present = headers.contains_key(API_KEY)
-        || headers.contains_key(SEI_API_KEY)
-        || headers.contains_key(AUTHORIZATION);
-    (present, credentials::collect(plain.chain(authorization)))
+    let mut present = false;
+    let values = headers.iter().filter_map(|(name, value)| {
+        let header = match name {
+            name if *name == API_KEY || *name == SEI_API_KEY => Header::Plain,
+            name if *name == AUTHORIZATION => Header::Authorization,
+            _ => return None,
+        };
+        present = true;
+        Some((header, value.as_bytes()))
+    });
+    let credentials = credentials::collect(values);
+    (present, credentials)
 }
 
 async fn enter(
     shared: &Shared,
-    rule: Rule,
+    (rule, path): (Rule, &str),
     parts: &mut Parts,
     told: &mut Told,
 ) -> Result<Arc<Access>, Failure> {
@@ -253,21 +266,16 @@ async fn enter(
         identify(shared, rule, parts, (address, &request_id), moment, told).await?
     };
     let access = Access { identity, named: Named::default(), address, request_id };
-    let access = Arc::new(decide(shared, rule, parts, access)?);
+    let access = Arc::new(decide(shared, (rule, path), parts, access)?);
     parts.extensions.insert(access.clone());
     Ok(access)
 }
 
 /// Counts what a use case refused: the permission was there, and not for this object.
-fn note_refusal(
-    shared: &Shared,
-    access: &Access,
-    (method, path): (Method, Option<MatchedPath>),
-    response: &Response,
-) {
+fn note_refusal(shared: &Shared, access: &Access, (method, path): (&Method, &str), response: &Response) {
     let Some(Pending(failure)) = response.extensions().get() else { return };
     if matches!(failure.code, Code::PermissionDenied | Code::WrongProject) {
-        access.note_denied(shared, failure.code, &HeaderMap::new(), &route(&method, path.as_ref()));
+        access.note_denied(shared, failure.code, &HeaderMap::new(), &format!("{method} {path}"));
     }
 }
 
@@ -355,9 +363,14 @@ fn session_token(headers: &HeaderMap, shared: &Shared) -> Option<Token> {
 }
 
 /// Holds the caller against the route's rule, and the project that the request names against the key's.
-fn decide(shared: &Shared, rule: Rule, request: &Parts, mut access: Access) -> Result<Access, Failure> {
+fn decide(
+    shared: &Shared,
+    (rule, path): (Rule, &str),
+    request: &Parts,
+    mut access: Access,
+) -> Result<Access, Failure> {
     let denied = |failure: Failure| {
-        let route = route(&request.method, request.extensions.get());
+        let route = format!("{} {path}", request.method);
         access.note_denied(shared, failure.code, &request.headers, &route);
         failure
     };
@@ -390,11 +403,6 @@ fn decide(shared: &Shared, rule: Rule, request: &Parts, mut access: Access) -> R
     }
     access.named = named;
     Ok(access)
-}
-
-/// `METHOD /path/{template}`, for counting.
-fn route(method: &Method, path: Option<&MatchedPath>) -> String {
-    format!("{method} {}", path.map_or("", MatchedPath::as_str))
 }
 
 /// The project that a request names, in whichever ways; they must agree.

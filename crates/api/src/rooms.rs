@@ -57,7 +57,10 @@ impl Rooms {
             }
         }
         let methods = match &self.shared {
-            Some(shared) => methods.route_layer(GuardLayer { shared: shared.clone(), rule: D::RULE }),
+            Some(shared) => {
+                let path = paths.paths.keys().next().map_or("", String::as_str);
+                methods.route_layer(GuardLayer { shared: shared.clone(), rule: D::RULE, path: path.into() })
+            }
             None => methods,
         };
         self.router = self.router.routes((schemas, paths, methods));

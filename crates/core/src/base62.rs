@@ -8,14 +8,17 @@ pub const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijkl
 /// Fills `out` with digits drawn uniformly: bytes of 248 and above are thrown away, since 248 = 4 × 62.
 pub fn draw(entropy: &dyn Entropy, out: &mut [u8]) {
     let mut pool = [0u8; 64];
-    let mut at = pool.len();
+    // A few bytes more than digits: one in thirty-two is thrown away.
+    let drawn = (out.len() + 4).min(pool.len());
+    let pool_drawn = &mut pool[..drawn];
+    let mut at = drawn;
     for digit in out {
         *digit = loop {
-            if at == pool.len() {
-                entropy.fill(&mut pool);
+            if at == drawn {
+                entropy.fill(pool_drawn);
                 at = 0;
             }
-            let byte = pool[at];
+            let byte = pool_drawn[at];
             at += 1;
             if byte < 248 {
                 break DIGITS[usize::from(byte % 62)];

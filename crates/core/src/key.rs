@@ -258,6 +258,14 @@ impl fmt::Debug for Seal {
 }
 
 impl Seal {
+    /// The seal of which chains there are, in hex. Their order does not matter.
+    pub fn over_chains(&self, chains: &[String]) -> String {
+        let mut chains: Vec<&str> = chains.iter().map(String::as_str).collect();
+        chains.sort_unstable();
+        let message = format!("chains\n{}", chains.join("\n"));
+        hex(&self.0.clone().chain_update(message).finalize().into_bytes())
+    }
+
     /// The seal of a chain that ends with entry number `sequence` and link `hash`, in hex.
     pub fn over(&self, chain: &str, sequence: i64, hash: &str) -> String {
         let message = format!("{chain}\n{sequence}\n{hash}");

@@ -3,7 +3,7 @@
 use crate::Sextant;
 use crate::error::Failure;
 use sextant_core::access::{Caller, Scope};
-use sextant_core::audit::{ACCOUNT_CHAIN, Event, Kind, Verifier};
+use sextant_core::audit::{ACCOUNT_CHAIN, Event, Head, Kind, Verifier};
 use sextant_core::code::Code;
 use sextant_core::permission::Permission;
 use sextant_core::time::Time;
@@ -87,13 +87,29 @@ impl Sextant {
     /// Follows every chain from its first entry to its sealed head.
     pub async fn verify_audit(&self, mut progress: impl FnMut(i64)) -> Result<Vec<ChainReport>, Failure> {
         const AT_ONCE: i64 = 2_000;
-        let heads = self.store.audit_heads().await?;
+        let mut heads = self.store.audit_heads().await?;
+        let mut sealed = self.chains_are_sealed(&heads).await?;
+        if !sealed {
+            // A chain may have begun between the two questions.
+            heads = self.store.audit_heads().await?;
+            sealed = self.chains_are_sealed(&heads).await?;
+        }
         let mut chains: Vec<String> = heads.iter().map(|head| head.chain.clone()).collect();
         chains.extend(self.store.audit_chains().await?);
         chains.sort_unstable();
         chains.dedup();
         let seal = self.store.seal().clone();
         let mut reports = Vec::new();
+        if !sealed {
+            reports.push(ChainReport {
+                chain: "all".to_owned(),
+                entries: 0,
+                head: String::new(),
+                problems: vec![
+                    "a whole chain was taken out or put in: the log was sealed with others".to_owned(),
+                ],
+            });
+        }
         let mut seen = 0;
         for chain in chains {
             let head = heads.iter().find(|head| head.chain == chain);
@@ -117,6 +133,13 @@ impl Sextant {
             });
         }
         Ok(reports)
+    }
+}
+
+impl Sextant {
+    async fn chains_are_sealed(&self, heads: &[Head]) -> Result<bool, Failure> {
+        let names: Vec<String> = heads.iter().map(|head| head.chain.clone()).collect();
+        Ok(self.store.audit_chains_are_sealed(&names).await?)
     }
 }
 

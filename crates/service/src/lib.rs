@@ -124,6 +124,11 @@ impl Sextant {
         Moment { now, judged: now.max(self.mark.seen().1), monotonic: self.clock.monotonic() }
     }
 
+    /// The process clock.
+    pub fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
     /// The time of day.
     pub fn now(&self) -> Time {
         self.clock.now()

@@ -100,6 +100,13 @@ impl Notices {
         self.count(Actor::System("counted uses"), note, "", Scope::Project(entry.project.clone()), address);
     }
 
+    /// A key that was used from a network that it may not be used from.
+    pub(crate) fn wrong_network(&self, entry: &Entry, address: Option<IpAddr>) {
+        let note =
+            (Kind::Access, Event::Fail, entry.id.to_string(), Code::AddressNotAllowed.name().to_owned());
+        self.count(Actor::ApiKey(entry.id), note, "", Scope::Project(entry.project.clone()), address);
+    }
+
     /// A secret that was rotated out.
     pub(crate) fn rotated_out(&self, entry: &Entry, address: Option<IpAddr>) {
         let note = (

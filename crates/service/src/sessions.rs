@@ -102,7 +102,15 @@ impl Sextant {
         let permit = who.caller.permit_own::<OwnSession>(&Scope::Account);
         let mut tx = self.store.begin(permit, self.clock.now()).await?;
         tx.end_session(&who.session.id).await?;
-        tx.commit(Vec::new()).await?;
+        tx.commit(vec![Note {
+            kind: Kind::UserLogin,
+            event: Event::Deleted,
+            subject_id: who.session.user.id.to_string(),
+            subject_name: who.session.user.email.clone(),
+            before: None,
+            after: None,
+        }])
+        .await?;
         Ok(())
     }
 

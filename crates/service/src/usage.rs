@@ -3,11 +3,11 @@
 //! After a clean stop nothing is missing; after a crash at most what came since the last batch
 //! ([`crate::jobs::USAGE_EVERY`]).
 
+use hashbrown::HashMap;
 use sextant_core::id::KeyId;
 use sextant_core::redact::redact;
 use sextant_core::time::Time;
 use sextant_store::UsageDelta;
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 

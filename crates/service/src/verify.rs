@@ -81,26 +81,44 @@ impl Sextant {
             Match::Current | Match::Former => {}
         }
         let mut permissions = entry.permissions;
-        let mut rate = entry.rate_per_minute;
-        check_state(&entry, address, moment.judged)?;
+        let rate = entry.rate_per_minute;
+        self.check(&entry, &entry, address, moment)?;
+        let mut allowance = rate.map(|rate| (rate, entry.limit.ask(rate, moment.monotonic)));
         let mut parent = entry.parent();
         while let Some(id) = parent {
             let Some(above) = self.ring.get(id) else { return Err(Failure::of(Code::InvalidApiKey)) };
-            check_state(&above, address, moment.judged)?;
+            self.check(&above, &entry, address, moment)?;
             permissions = permissions.and(above.permissions);
-            rate = match (rate, above.rate_per_minute) {
-                (Some(own), Some(bound)) => Some(own.min(bound)),
-                (own, bound) => own.or(bound),
-            };
+            // What a key's children ask comes out of what the key itself may ask, however many they are.
+            if let Some(rate) = above.rate_per_minute {
+                let bound = above.limit.ask(rate, moment.monotonic);
+                if allowance.is_none_or(|(_, own)| own.allowed && bound.remaining < own.remaining) {
+                    allowance = Some((rate, bound));
+                }
+            }
             parent = above.parent();
         }
-        let allowance = rate.map(|rate| (rate, entry.limit.ask(rate, moment.monotonic)));
         let ends_overlap = matches!(matched, Match::Current)
             && entry
                 .former()
                 .iter()
                 .any(|former| former.ends_on_first_use && former.valid_until > moment.judged);
         Ok(Admission { entry, permissions, allowance, ends_overlap })
+    }
+
+    /// A key's own state, or that of one above it. The right secret from a wrong place is worth knowing.
+    fn check(
+        &self,
+        entry: &Entry,
+        used: &Entry,
+        address: Option<IpAddr>,
+        moment: Moment,
+    ) -> Result<(), Failure> {
+        let checked = check_state(entry, address, moment.judged);
+        if checked.as_ref().is_err_and(|failure| failure.code == Code::AddressNotAllowed) {
+            self.notices.wrong_network(used, address);
+        }
+        checked
     }
 
     fn matches(&self, entry: &Entry, key: &ApiKey, now: Time) -> Match {

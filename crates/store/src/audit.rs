@@ -188,6 +188,12 @@ impl Store {
             .collect())
     }
 
+    /// Whether the chains are those that the log was sealed with. A log without entries has no seal.
+    pub async fn audit_chains_are_sealed(&self, chains: &[String]) -> Result<bool, StoreError> {
+        let sealed = self.fact(crate::tx::CHAINS).await?;
+        Ok(sealed.map_or(chains.is_empty(), |sealed| sealed == self.seal().over_chains(chains)))
+    }
+
     /// The chains that have entries, whether or not they have a head.
     pub async fn audit_chains(&self) -> Result<Vec<String>, StoreError> {
         let rows: Vec<(String,)> =

@@ -8,6 +8,9 @@ use sextant_core::audit::{ACCOUNT_CHAIN, Entry, GENESIS, Note};
 use sextant_core::key::Seal;
 use sextant_core::time::Time;
 
+/// The fact that seals which chains there are.
+pub(crate) const CHAINS: &str = "audit-chains";
+
 /// A change under way. Which methods it has depends on the action `A` that was permitted. Dropping it undoes it.
 pub struct Tx<A> {
     pub(crate) inner: Transactional,
@@ -81,12 +84,16 @@ impl<A> Tx<A> {
             Scope::Account => ACCOUNT_CHAIN.to_owned(),
             Scope::Project(project) => project.id.to_string(),
         };
-        self.inner
+        let begun = self
+            .inner
             .execute(
                 "insert into audit_heads (chain, sequence, hash, seal) values ($1, 0, $2, '') on conflict do nothing",
                 args![&chain, GENESIS],
             )
             .await?;
+        if begun > 0 {
+            self.seal_chains().await?;
+        }
         // The update takes the head's row, so that entries of one chain are written one after another.
         let (mut sequence, mut hash): (i64, String) = self
             .inner
@@ -127,6 +134,26 @@ impl<A> Tx<A> {
                 "update audit_heads set sequence = $2, hash = $3, seal = $4 where chain = $1",
                 args![&chain, sequence, hash, seal],
             )
+            .await?;
+        Ok(())
+    }
+
+    /// Seals which chains there are, so that a whole chain that was taken out with its head is missed.
+    async fn seal_chains(&mut self) -> Result<(), StoreError> {
+        // Whoever begins another chain at the same time waits here, and then sees this one.
+        self.inner
+            .execute(
+                "insert into installation (name, value) values ($1, '')
+                 on conflict (name) do update set value = installation.value",
+                args![CHAINS],
+            )
+            .await?;
+        let chains: Vec<(String,)> =
+            self.inner.all("select chain from audit_heads order by chain", Vec::new()).await?;
+        let chains: Vec<String> = chains.into_iter().map(|(chain,)| chain).collect();
+        let value = self.seal.over_chains(&chains);
+        self.inner
+            .execute("update installation set value = $2 where name = $1", args![CHAINS, value])
             .await?;
         Ok(())
     }

@@ -24,7 +24,10 @@ pub(super) fn holds(caller: &Caller, scope: &Scope, power: &Power) -> Result<(),
         }
         Some(bound) => Err(Failure::new(
             Code::PermissionDenied,
-            format!("the key's {} would go beyond your own: set it within yours, or let someone with more do it", bound.field()),
+            format!(
+                "the key's {} would go beyond your own: set it within yours, or let someone with more do it",
+                bound.field()
+            ),
         )),
     }
 }

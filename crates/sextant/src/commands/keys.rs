@@ -100,7 +100,9 @@ pub(super) async fn run(command: KeysCommand, context: &Context) -> Result<ExitC
             backend.close().await;
             reveal(&answer?, target.output)?;
         }
-        KeysCommand::Disable { id, project, target } => switch(context, &id, false, &project, &target).await?,
+        KeysCommand::Disable { id, project, target } => {
+            switch(context, &id, false, &project, &target).await?
+        }
         KeysCommand::Enable { id, project, target } => switch(context, &id, true, &project, &target).await?,
         KeysCommand::Delete { id, yes, project, target } => {
             let path = path(&id)?;

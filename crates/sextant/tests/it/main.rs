@@ -12,6 +12,7 @@ mod authentication;
 mod command_line;
 mod developers;
 mod docs;
+mod hardship;
 mod keys;
 mod leaks;
 mod people;

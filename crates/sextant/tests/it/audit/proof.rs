@@ -36,7 +36,7 @@ fn whatever_is_done_to_the_rows_is_found() {
     let file = site.data.join("sextant.db");
     let sound = std::fs::read(&file).unwrap();
     let rows = format!("audit_entries where chain = '{chain}' and sequence");
-    let tamperings: [(&str, Vec<String>); 6] = [
+    let tamperings: [(&str, Vec<String>); 7] = [
         (
             "edited",
             vec![format!(
@@ -60,6 +60,13 @@ fn whatever_is_done_to_the_rows_is_found() {
             ],
         ),
         ("cut at the end", vec![format!("delete from {rows} > 3")]),
+        (
+            "a whole chain with its head",
+            vec![
+                format!("delete from audit_entries where chain = '{chain}'"),
+                format!("delete from audit_heads where chain = '{chain}'"),
+            ],
+        ),
         (
             "cut with its head",
             vec![

@@ -6,6 +6,7 @@ use serde_json::json;
 on_both_databases! {
     keys_hand_on_what_they_hold_and_no_more
     offspring_stop_and_die_with_their_parent
+    offspring_share_the_rate_of_their_parent
 }
 
 const KEYS: &str = "/v2/api-keys";
@@ -126,4 +127,16 @@ fn offspring_stop_and_die_with_their_parent(ground: Ground) {
     site.stop();
     site.serve();
     assert!(children.iter().all(|key| site.opens(key) == 401), "nothing brings them back");
+}
+
+fn offspring_share_the_rate_of_their_parent(ground: Ground) {
+    let site = Site::start(ground);
+    let admin = site.admin();
+    let parent = site.make_key(&admin, &json!({"name": "parent", "role": "ADMIN", "rateLimitPerMinute": 6}));
+    let body = |name: &str| json!({"name": name, "role": "INGESTION", "rateLimitPerMinute": 6});
+    let children = [site.make_key(&parent, &body("one")), site.make_key(&parent, &body("two"))];
+    // Making them cost two of the six; together they have the other four, and then nobody of the family has any.
+    let answers: Vec<u16> = (0..8).map(|turn: usize| site.opens(&children[turn % 2])).collect();
+    assert_eq!(answers, [200, 200, 200, 200, 429, 429, 429, 429]);
+    assert_eq!(site.opens(&parent), 429);
 }

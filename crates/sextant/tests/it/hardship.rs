@@ -1,0 +1,76 @@
+//! What a machine can do to a server: no room on the disk, a database from the future.
+
+use crate::support::client::{get, send};
+use crate::support::{Done, Server, folder, run_on, sextant};
+use serde_json::json;
+use std::process::Command;
+
+const SCHEMA: &str = "/v2/developers/schema";
+
+/// Files of the server cannot grow beyond this many kilobytes: what a full disk looks like to it.
+fn with_little_room(data: &std::path::Path, kilobytes: u32) -> Server {
+    let serve = sextant(&["serve", "--listen", "127.0.0.1:0", "--data"]);
+    let script = format!("trap '' XFSZ; ulimit -f {kilobytes}; exec \"$0\" \"$@\"");
+    let mut command = Command::new("bash");
+    command.args(["-c", &script]).arg(serve.get_program()).args(serve.get_args()).arg(data);
+    for (name, value) in serve.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    Server::spawn(command, data)
+}
+
+#[test]
+fn a_full_disk_refuses_changes_and_loses_nothing() {
+    let data = folder("full-disk").join("data");
+    run_on(&data, &["init"]);
+    let made = run_on(&data, &["keys", "create", "--name", "first", "--role", "admin"]).json();
+    let key = made["key"].as_str().unwrap().to_owned();
+    // With the log written back, the file is as small as it gets.
+    assert!(Server::start(&data, &[]).stop().0.success());
+
+    let server = with_little_room(&data, 1500);
+    let mut acknowledged = Vec::new();
+    let mut refused = None;
+    for number in 0..2_000 {
+        let description = "x".repeat(1000);
+        let body = json!({"name": format!("key {number}"), "role": "INGESTION", "description": description});
+        let answer = send(server.address, "POST", "/v2/api-keys", Some(&key), Some(&body));
+        if answer.status == 201 {
+            acknowledged.push(answer.json()["key"].as_str().unwrap().to_owned());
+        } else {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.expect("the disk was full at some time");
+    assert_eq!((refused.status, refused.json()["code"].as_str()), (503, Some("UNAVAILABLE")));
+    assert!(!refused.json()["message"].as_str().unwrap().contains("sqlite"), "nothing of the inside is told");
+    assert!(acknowledged.len() > 10, "{} keys", acknowledged.len());
+    drop(server);
+
+    let server = Server::start(&data, &[]);
+    for key in &acknowledged {
+        assert_eq!(get(server.address, SCHEMA, Some(key)).status, 200, "what was acknowledged is there");
+    }
+    let list = get(server.address, "/v2/api-keys?pageSize=1", Some(&key)).json();
+    assert_eq!(list["totalCount"].as_u64(), Some(acknowledged.len() as u64 + 1), "and nothing else");
+    assert_eq!(run_on(&data, &["audit", "verify"]).code, Some(0));
+}
+
+#[test]
+fn a_database_of_a_newer_version_is_left_alone() {
+    let data = folder("newer").join("data");
+    run_on(&data, &["init"]);
+    let script = "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\n\
+        c.execute(\"insert into _sqlx_migrations select 9999, 'later', installed_on, success, checksum, execution_time \
+        from _sqlx_migrations limit 1\")\nc.commit()\n";
+    let file = data.join("sextant.db");
+    let done = Command::new("python3").args(["-c", script]).arg(&file).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    run_on(&data, &["serve", "--listen", "127.0.0.1:0"]).refused(1, &["newer version"]);
+    let list: Done = run_on(&data, &["keys", "list"]);
+    list.refused(1, &["newer version"]);
+}

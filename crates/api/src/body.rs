@@ -9,14 +9,15 @@ use sextant_core::code::Code;
 use sextant_core::key::ApiKey;
 use sextant_core::redact::{holds_key, keys_in, redact};
 use sextant_service::Failure;
+use std::pin::pin;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// A client that sends nothing for so long has given up.
 const SILENCE: Duration = Duration::from_secs(10);
-/// Bodies must arrive at this rate on average once this many seconds have passed.
+/// Bodies must arrive at this rate (bytes a second) on average, with so much time to begin with.
 const SLOWEST: usize = 1024;
-const PATIENCE: u32 = 20;
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Reads a body of at most `most` bytes.
 pub(crate) async fn read(headers: &HeaderMap, mut body: Body, most: usize) -> Result<Vec<u8>, Failure> {
@@ -34,17 +35,13 @@ pub(crate) async fn read(headers: &HeaderMap, mut body: Body, most: usize) -> Re
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(64 * 1024));
-    let mut waited = Duration::ZERO;
-    let tick = Duration::from_secs(1);
-    let mut silent = Duration::ZERO;
+    let mut deadline = pin!(sleep(PATIENCE));
     loop {
-        let Ok(frame) = timeout(tick, body.frame()).await else {
-            waited += tick;
-            silent += tick;
-            if silent >= SILENCE {
-                return Err(Failure::invalid("the body", "did not arrive in time"));
+        let frame = tokio::select! {
+            frame = timeout(SILENCE, body.frame()) => {
+                frame.map_err(|_| Failure::invalid("the body", "did not arrive in time"))?
             }
-            continue;
+            () = &mut deadline => return Err(Failure::invalid("the body", "arrives too slowly")),
         };
         let Some(frame) = frame else { return Ok(bytes) };
         let frame = frame.map_err(|_| Failure::invalid("the body", "ended before it was complete"))?;
@@ -52,15 +49,11 @@ pub(crate) async fn read(headers: &HeaderMap, mut body: Body, most: usize) -> Re
         if bytes.len() + data.len() > most {
             return Err(too_large());
         }
-        silent = Duration::ZERO;
         bytes.extend_from_slice(&data);
-        // Time is only counted where nothing came for a whole tick: whoever drips is slower than whoever is far away.
-        waited += if data.len() < SLOWEST { tick / 10 } else { Duration::ZERO };
-        if waited > tick * PATIENCE
-            && bytes.len() < SLOWEST.saturating_mul(usize::try_from(waited.as_secs()).unwrap_or(usize::MAX))
-        {
-            return Err(Failure::invalid("the body", "arrives too slowly"));
-        }
+        // What arrived buys time for the rest.
+        let earned = Duration::from_millis(u64::try_from(data.len() * 1000 / SLOWEST).unwrap_or(0));
+        let later = deadline.deadline() + earned;
+        deadline.as_mut().reset(later);
     }
 }
 

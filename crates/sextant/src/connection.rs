@@ -103,6 +103,8 @@ where
         // Counts from the moment the connection waits for a request, so that a silent client ends, too.
         .header_read_timeout(shared.header_timeout)
         .max_buf_size(HEAD)
+        // Most answers are smaller than what a second piece costs the kernel.
+        .writev(false)
         .serve_connection(TokioIo::new(stream), service);
     until_stopped(connection, stop, http1::Connection::graceful_shutdown).await;
 }

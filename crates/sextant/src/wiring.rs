@@ -112,7 +112,7 @@ impl System {
 
 /// The runtime of jobs, database and commands. Requests are answered by threads of their own (`listen.rs`).
 pub(crate) fn runtime() -> Result<Runtime> {
-    Ok(Builder::new_multi_thread().worker_threads(2).thread_name("sextant-work").enable_all().build()?)
+    Ok(Builder::new_multi_thread().worker_threads(1).thread_name("sextant-work").enable_all().build()?)
 }
 
 /// Lets this process have as many open files, and so connections, as it is allowed to ask for: shells hand down a

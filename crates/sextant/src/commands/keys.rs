@@ -101,7 +101,7 @@ pub(super) async fn run(command: KeysCommand, context: &Context) -> Result<ExitC
             reveal(&answer?, target.output)?;
         }
         KeysCommand::Disable { id, project, target } => {
-            switch(context, &id, false, &project, &target).await?
+            switch(context, &id, false, &project, &target).await?;
         }
         KeysCommand::Enable { id, project, target } => switch(context, &id, true, &project, &target).await?,
         KeysCommand::Delete { id, yes, project, target } => {

@@ -1,9 +1,11 @@
-//! What a machine can do to a server: no room on the disk, a database from the future.
+//! What a machine or a client can do to a server: no room on the disk, a database from the future, a body that drips.
 
-use crate::support::client::{get, send};
+use crate::support::client::{connect, get, send};
 use crate::support::{Done, Server, folder, run_on, sextant};
 use serde_json::json;
+use std::io::Write;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 const SCHEMA: &str = "/v2/developers/schema";
 
@@ -73,4 +75,25 @@ fn a_database_of_a_newer_version_is_left_alone() {
     run_on(&data, &["serve", "--listen", "127.0.0.1:0"]).refused(1, &["newer version"]);
     let list: Done = run_on(&data, &["keys", "list"]);
     list.refused(1, &["newer version"]);
+}
+
+#[test]
+fn a_body_that_drips_is_not_waited_for() {
+    let data = folder("drip").join("data");
+    run_on(&data, &["init"]);
+    let made = run_on(&data, &["keys", "create", "--name", "first", "--role", "admin"]).json();
+    let server = Server::start(&data, &[]);
+    let mut stream = connect(server.address);
+    let head = format!(
+        "POST /v2/api-keys HTTP/1.1\r\nHost: x\r\nx-api-key: {}\r\nContent-Type: application/json\r\n\
+         Content-Length: 100000\r\n\r\n",
+        made["key"].as_str().unwrap()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let began = Instant::now();
+    while stream.write_all(b" ").is_ok() && began.elapsed() < Duration::from_secs(40) {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert!(began.elapsed() < Duration::from_secs(40), "the connection was ended");
+    assert_eq!(get(server.address, "/healthz", None).status, 200);
 }

@@ -49,7 +49,7 @@ fn write_operation(page: &mut String, document: &Value, path: &str, method: &str
         escape(text(&operation["operationId"])),
         method.to_uppercase(),
         escape(path),
-        escape(text(&operation["summary"]))
+        prose(text(&operation["summary"]))
     );
     paragraph(page, text(&operation["description"]));
     let _ = write!(page, "<p>Permission: <code>{}</code></p>", escape(text(&operation["x-permission"])));
@@ -61,7 +61,7 @@ fn write_operation(page: &mut String, document: &Value, path: &str, method: &str
                 "<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
                 escape(text(&parameter["name"])),
                 escape(text(&parameter["in"])),
-                escape(text(&parameter["description"]))
+                prose(text(&parameter["description"]))
             );
         }
         page.push_str("</tbody></table>");
@@ -79,7 +79,7 @@ fn write_operation(page: &mut String, document: &Value, path: &str, method: &str
             page,
             "<tr><td>{}</td><td>{}</td></tr>",
             escape(status),
-            escape(text(&response["description"]))
+            prose(text(&response["description"]))
         );
     }
     page.push_str("</tbody></table>");
@@ -104,7 +104,7 @@ fn write_schema(page: &mut String, document: &Value, schema: &Value) {
             "<tr><td><code>{}</code>{optional}</td><td>{}</td><td>{}</td></tr>",
             escape(name),
             escape(&kind(field)),
-            escape(text(&field["description"]))
+            prose(text(&field["description"]))
         );
     }
     page.push_str("</tbody></table>");
@@ -135,8 +135,22 @@ fn kind_or(field: &Value, otherwise: &str) -> String {
 
 fn paragraph(page: &mut String, text: &str) {
     if !text.is_empty() {
-        let _ = write!(page, "<p>{}</p>", escape(text));
+        let _ = write!(page, "<p>{}</p>", prose(text));
     }
+}
+
+/// Text with what stands between backticks as code.
+fn prose(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (position, part) in text.split('`').enumerate() {
+        let part = escape(part);
+        if position % 2 == 1 {
+            let _ = write!(out, "<code>{part}</code>");
+        } else {
+            out.push_str(&part);
+        }
+    }
+    out
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {

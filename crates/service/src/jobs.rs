@@ -173,6 +173,7 @@ impl Sextant {
     }
 
     async fn sweep(&self) -> Result<(), Failure> {
+        self.ring.clear_tombstones();
         let now = self.clock.now();
         let mut tx = self.store.begin(housekeeping(), now).await?;
         tx.sweep(now.minus(CHANGES_KEPT), now.minus(REQUESTS_KEPT)).await?;

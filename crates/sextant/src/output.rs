@@ -46,6 +46,9 @@ pub(crate) fn json(value: &Value) -> Result<()> {
 
 /// A list as columns: header and place of the value (`a.b` is the field `b` of the field `a`).
 pub(crate) fn columns(list: &Value, wanted: &[(&str, &str)]) -> String {
+    if list.as_array().is_none_or(Vec::is_empty) {
+        return "nothing here yet".to_owned();
+    }
     let mut table = plain();
     table.set_header(wanted.iter().map(|(header, _)| *header));
     for item in list.as_array().into_iter().flatten() {

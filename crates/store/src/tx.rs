@@ -169,7 +169,8 @@ impl<A> Tx<A> {
                     .inner
                     .optional("select name from api_keys where id = $1", args![id.as_str()])
                     .await?;
-                ("API_KEY", id.to_string(), name.map_or_else(String::new, |(name,)| name))
+                // Refusals are written down a little later: the key may be gone by then.
+                ("API_KEY", id.to_string(), name.map_or_else(|| format!("sxt_{id}"), |(name,)| name))
             }
             Actor::System(reason) => ("SYSTEM", "system".to_owned(), reason.to_owned()),
         })

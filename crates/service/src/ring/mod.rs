@@ -34,6 +34,8 @@ pub struct Ring {
     tombstones: Mutex<HashMap<KeyId, i64>>,
     projects: RwLock<Vec<Arc<Project>>>,
     applied: AtomicI64,
+    /// What was applied when tombstones were last cleared.
+    cleared: AtomicI64,
     trusted_until: AtomicU64,
 }
 
@@ -45,6 +47,7 @@ impl Default for Ring {
             tombstones: Mutex::default(),
             projects: RwLock::default(),
             applied: AtomicI64::new(0),
+            cleared: AtomicI64::new(0),
             trusted_until: AtomicU64::new(0),
         }
     }
@@ -94,6 +97,15 @@ impl Ring {
         if let Ok(found) = shard.find_entry(hash, |entry| entry.id == id) {
             found.remove();
         }
+    }
+
+    /// Forgets tombstones that were there at the call before: no fill is under way for so long, and the database has no
+    /// row left to fill from.
+    pub fn clear_tombstones(&self) {
+        let before = self.cleared.swap(self.applied(), Ordering::AcqRel);
+        let mut tombstones = self.tombstones.lock().unwrap_or_else(PoisonError::into_inner);
+        tombstones.retain(|_, change| *change > before);
+        tombstones.shrink_to_fit();
     }
 
     /// Drops every entry that is not among those that a fresh snapshot has.
@@ -146,5 +158,65 @@ impl Ring {
 
     fn set_projects(&self, projects: Vec<Arc<Project>>) {
         *self.projects.write().unwrap_or_else(PoisonError::into_inner) = projects;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sextant_core::id::{Identifier, ProjectId};
+    use sextant_core::key::{KeyMac, PepperId};
+    use sextant_core::permission::PermissionSet;
+    use sextant_store::RingRow;
+
+    fn entry(id: &str, change: i64) -> Entry {
+        let name = Identifier::parse("default").unwrap();
+        Entry::from(RingRow {
+            id: KeyId::parse(id).unwrap(),
+            project: Arc::new(Project {
+                id: ProjectId::first(),
+                organization: name.clone(),
+                identifier: name,
+            }),
+            permissions: PermissionSet::EMPTY,
+            enabled: change % 2 == 0,
+            expires_at: None,
+            rate_per_minute: None,
+            networks: None,
+            parent: None,
+            mac: KeyMac::from_hex(&"0".repeat(64)).unwrap(),
+            pepper: PepperId(1),
+            generation: 1,
+            change,
+            former: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn nothing_older_replaces_something_newer_and_nothing_fills_over_a_tombstone() {
+        let ring = Ring::default();
+        let id = KeyId::parse("abcdefghijkl").unwrap();
+        ring.put(entry("abcdefghijkl", 2));
+        ring.put(entry("abcdefghijkl", 5));
+        ring.put(entry("abcdefghijkl", 4));
+        assert_eq!(ring.get(id).map(|entry| entry.change), Some(5));
+        ring.bury(id, 7);
+        ring.put(entry("abcdefghijkl", 6));
+        assert!(ring.get(id).is_none() && ring.is_empty());
+        ring.advance(7);
+        ring.clear_tombstones();
+        ring.put(entry("abcdefghijkl", 6));
+        assert!(ring.get(id).is_none(), "a tombstone outlives the first clearing");
+        ring.clear_tombstones();
+        assert!(ring.tombstones.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn trust_ends_with_the_lease() {
+        let ring = Ring::default();
+        assert!(!ring.is_trusted(Duration::ZERO), "a ring that was never vouched for is not believed");
+        ring.trust_until(Duration::from_secs(4));
+        assert!(ring.is_trusted(Duration::from_millis(3999)));
+        assert!(!ring.is_trusted(Duration::from_secs(4)));
     }
 }

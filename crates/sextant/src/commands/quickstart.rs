@@ -95,9 +95,15 @@ async fn history(context: &Context, server: &Server, key: &str, repo: Option<&Pa
     let backend = Backend::Remote(Remote::new(&server.local_url, key, true)?);
     let summary =
         ingest::send(&backend, &history, &context.system).await.context("cannot send the git history")?;
+    let counted = |field: &str, one: &str| {
+        let number = summary[field].as_u64().unwrap_or_default();
+        format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+    };
     Ok(format!(
-        "{} developers from {} commits were sent through the public API ({} bots and {} commits without a usable \
-         address left out).",
-        summary["authors"], summary["commits"], summary["bots"], summary["skipped"],
+        "{} from {} were sent through the public API ({} and {} without a usable address left out).",
+        counted("authors", "developer"),
+        counted("commits", "commit"),
+        counted("bots", "bot"),
+        counted("skipped", "commit"),
     ))
 }

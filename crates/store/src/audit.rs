@@ -6,11 +6,15 @@ use crate::error::StoreError;
 use sextant_core::audit::{Entry, Head};
 use sextant_core::time::Time;
 
-pub(crate) const INSERT: &str = "insert into audit_entries (chain, sequence, at, actor_type, actor_id, actor_name, event, \
-     kind, subject_id, subject_name, before, after, address, user_agent, request_id, previous_hash, hash) values";
+/// The columns in the order in which rows are read and written.
+macro_rules! columns {
+    () => {
+        "chain, sequence, at, actor_type, actor_id, actor_name, event, kind, subject_id, subject_name, \
+     before, after, address, user_agent, request_id, previous_hash, hash"
+    };
+}
 
-const COLUMNS: &str = "chain, sequence, at, actor_type, actor_id, actor_name, event, kind, subject_id, subject_name, \
-     before, after, address, user_agent, request_id, previous_hash, hash";
+pub(crate) const INSERT: &str = concat!("insert into audit_entries (", columns!(), ") values");
 
 pub(crate) fn values(entry: Entry) -> Vec<Value> {
     args![
@@ -164,8 +168,9 @@ impl Store {
             .db
             .all_of(
                 format!(
-                    "select {COLUMNS} from audit_entries where {condition}
-                     order by at desc, chain, sequence desc limit ${limit_at} offset ${offset_at}"
+                    "select {} from audit_entries where {condition}
+                     order by at desc, chain, sequence desc limit ${limit_at} offset ${offset_at}",
+                    columns!()
                 ),
                 page_values,
             )
@@ -206,9 +211,11 @@ impl Store {
         let rows: Vec<EntryRow> = self
             .db
             .all(
-                "select chain, sequence, at, actor_type, actor_id, actor_name, event, kind, subject_id, subject_name,
-                        before, after, address, user_agent, request_id, previous_hash, hash
-                 from audit_entries where chain = $1 and sequence > $2 order by sequence limit $3",
+                concat!(
+                    "select ",
+                    columns!(),
+                    " from audit_entries where chain = $1 and sequence > $2 order by sequence limit $3"
+                ),
                 args![chain, after, limit],
             )
             .await?;

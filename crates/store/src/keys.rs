@@ -165,13 +165,18 @@ struct KeyRow {
     last_used_user_agent: Option<String>,
 }
 
-const SELECT: &str = "select k.id, k.project_id, k.name, k.description, k.role, s.scopes, k.enabled, k.created_at, \
+/// Everything that is shown of keys, up to the condition.
+macro_rules! select {
+    () => {
+        "select k.id, k.project_id, k.name, k.description, k.role, s.scopes, k.enabled, k.created_at, \
      k.created_by_type, k.created_by_id, k.created_by_name, k.parent_id, k.expires_at, k.allowed_cidrs, \
      k.rate_per_minute, k.rotated_at, f.valid_until as previous_valid_until, k.generation, u.request_count, \
      u.last_used_at, u.last_used_address, u.last_used_user_agent \
      from api_keys k join scope_sets s on s.id = k.scope_set \
      left join api_key_usage u on u.key_id = k.id \
-     left join api_key_former_secrets f on f.key_id = k.id and f.generation = k.generation - 1 ";
+     left join api_key_former_secrets f on f.key_id = k.id and f.generation = k.generation - 1 "
+    };
+}
 
 impl TryFrom<KeyRow> for KeyRecord {
     type Error = StoreError;
@@ -229,14 +234,9 @@ fn networks_text(power: &Power) -> Option<String> {
 impl Store {
     /// One key of a project.
     pub async fn key(&self, project: &ProjectId, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        let rows: Vec<KeyRow> = self
-            .db
-            .all_of(
-                format!("{SELECT} where k.project_id = $1 and k.id = $2"),
-                args![project.as_str(), id.as_str()],
-            )
-            .await?;
-        rows.into_iter().next().map(TryInto::try_into).transpose()
+        let row: Option<KeyRow> =
+            self.db.optional(KEY_OF_PROJECT, args![project.as_str(), id.as_str()]).await?;
+        row.map(TryInto::try_into).transpose()
     }
 
     /// A page of a project's keys in a stable order, and how many fit in all.
@@ -281,7 +281,7 @@ impl Store {
         let rows: Vec<KeyRow> = self
             .db
             .all_of(
-                format!("{SELECT} {condition} order by {column} {way}, k.id {way} limit $8 offset $9"),
+                format!("{} {condition} order by {column} {way}, k.id {way} limit $8 offset $9", select!()),
                 page,
             )
             .await?;
@@ -559,11 +559,4 @@ impl Tx<ApiKeysWrite> {
     }
 }
 
-const KEY_OF_PROJECT: &str = "select k.id, k.project_id, k.name, k.description, k.role, s.scopes, k.enabled, k.created_at, \
-     k.created_by_type, k.created_by_id, k.created_by_name, k.parent_id, k.expires_at, k.allowed_cidrs, \
-     k.rate_per_minute, k.rotated_at, f.valid_until as previous_valid_until, k.generation, u.request_count, \
-     u.last_used_at, u.last_used_address, u.last_used_user_agent \
-     from api_keys k join scope_sets s on s.id = k.scope_set \
-     left join api_key_usage u on u.key_id = k.id \
-     left join api_key_former_secrets f on f.key_id = k.id and f.generation = k.generation - 1 \
-     where k.project_id = $1 and k.id = $2";
+const KEY_OF_PROJECT: &str = concat!(select!(), "where k.project_id = $1 and k.id = $2");

@@ -30,6 +30,22 @@ pub(crate) const POSTGRESQL: Need = Need {
     is_there: || postgresql_programs().is_some(),
 };
 
+/// The user documentation's commands are run by a test, and most of them are `curl`.
+pub(crate) const CURL: Need =
+    Need { what: "curl", package: "curl", is_there: || commands::answers("curl", &["--version"]) };
+
+/// Tests tamper with a database behind the server's back.
+pub(crate) const PYTHON: Need =
+    Need { what: "Python 3", package: "python3", is_there: || commands::answers("python3", &["--version"]) };
+
+/// PostgreSQL refuses to run as root: tests start it as another user.
+pub(crate) const UTILITIES: Need =
+    Need { what: "setpriv", package: "util-linux", is_there: || commands::exists("setpriv") };
+
+/// Tests send signals by it.
+pub(crate) const KILL: Need =
+    Need { what: "the program `kill`", package: "procps", is_there: || commands::exists("kill") };
+
 /// The load generator of the benches.
 pub(crate) const WRK: Need =
     Need { what: "the load generator wrk", package: "wrk", is_there: || commands::exists("wrk") };

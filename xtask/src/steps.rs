@@ -147,7 +147,15 @@ fn summary(done: &[(&str, Duration, Verdict)], of: usize) -> String {
 }
 
 fn machine(_: &Options) -> Result<()> {
-    prerequisites::ensure(&[&prerequisites::C_COMPILER, &prerequisites::GIT, &prerequisites::POSTGRESQL])?;
+    prerequisites::ensure(&[
+        &prerequisites::C_COMPILER,
+        &prerequisites::GIT,
+        &prerequisites::POSTGRESQL,
+        &prerequisites::CURL,
+        &prerequisites::PYTHON,
+        &prerequisites::UTILITIES,
+        &prerequisites::KILL,
+    ])?;
     let programs = prerequisites::postgresql_programs().context("PostgreSQL's programs are gone")?;
     println!("PostgreSQL's programs are in {}", programs.display());
     // What needs the network happens here; no later step does.

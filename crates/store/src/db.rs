@@ -198,8 +198,8 @@ enum Pools {
 pub(crate) struct Db {
     pools: Pools,
     runtime: Handle,
-    /// SQLite's index of its write-ahead log, which every commit of every process changes.
-    log_index: Option<PathBuf>,
+    /// SQLite's write-ahead log, which every commit of every process changes.
+    log: Option<PathBuf>,
 }
 
 impl Db {
@@ -210,12 +210,12 @@ impl Db {
             Location::Sqlite(path) => open_sqlite(path).await?,
             Location::Postgres(url) => open_postgres(&url.0).await?,
         };
-        let log_index = location.file().map(|path| {
+        let log = location.file().map(|path| {
             let mut name = path.as_os_str().to_owned();
-            name.push("-shm");
+            name.push("-wal");
             PathBuf::from(name)
         });
-        let db = Self { pools, runtime: Handle::current(), log_index };
+        let db = Self { pools, runtime: Handle::current(), log };
         db.migrate().await?;
         Ok(db)
     }
@@ -232,13 +232,14 @@ impl Db {
         })
     }
 
-    /// Something that differs after every commit, if it can be had for less than a query: the header of the write-ahead
-    /// log's index (`walindex` in SQLite's file format: change counter, log size, salts; twice). `None`: ask the database.
+    /// Something that as good as always differs after a commit, if it can be had for less than a query: size and time of
+    /// SQLite's write-ahead log. `None`: ask the database.
+    ///
+    /// The log is looked at, never opened: closing any descriptor of one of SQLite's files would drop the locks that
+    /// SQLite itself holds on it in this process, and another process would then take the files apart under it.
     pub(crate) fn glance(&self) -> Option<Glance> {
-        let mut header = [0; 96];
-        let mut file = std::fs::File::open(self.log_index.as_ref()?).ok()?;
-        std::io::Read::read_exact(&mut file, &mut header).ok()?;
-        Some(Glance(header))
+        let log = std::fs::metadata(self.log.as_ref()?).ok()?;
+        Some(Glance { size: log.len(), changed: log.modified().ok()? })
     }
 
     /// Closes all connections.
@@ -380,7 +381,10 @@ fn sqlite_migrations() -> Migrator {
 
 /// What a database looked like at a glance.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Glance([u8; 96]);
+pub struct Glance {
+    size: u64,
+    changed: std::time::SystemTime,
+}
 
 enum Live {
     Sqlite(Transaction<'static, Sqlite>),

@@ -40,8 +40,8 @@ impl Store {
         Ok(Self { db: Db::open(location).await?, seal })
     }
 
-    /// What the database looks like at a glance: equal means that nothing was committed between. `None` where only a
-    /// query can tell.
+    /// What the database looks like at a glance: equal means that most likely nothing was committed between. `None` where
+    /// only a query can tell.
     pub fn glance(&self) -> Option<Glance> {
         self.db.glance()
     }

@@ -4,8 +4,12 @@ use super::{Entry, Ring};
 use sextant_core::id::KeyId;
 use sextant_store::{ChangeKind, Changes, Glance, Store, StoreError};
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use tokio::sync::{Mutex, watch};
+
+/// Every so many polls the database is asked, whatever a glance says.
+const ASK_EVERY: u64 = 6;
 
 /// Brings the ring up to what the database says.
 #[derive(Debug)]
@@ -16,6 +20,7 @@ pub(crate) struct Follower {
     turn: Mutex<()>,
     /// What the database looked like when nothing new was found in it.
     seen: std::sync::Mutex<Option<Glance>>,
+    polls: AtomicU64,
     /// Raised when the developer records changed.
     developers: watch::Sender<i64>,
 }
@@ -27,6 +32,7 @@ impl Follower {
             ring,
             turn: Mutex::default(),
             seen: std::sync::Mutex::default(),
+            polls: AtomicU64::new(0),
             developers: watch::Sender::new(0),
         }
     }
@@ -100,7 +106,11 @@ impl Follower {
     /// Looks whether anything was committed, and applies it.
     pub(crate) async fn poll(&self) -> Result<bool, StoreError> {
         let glance = self.store.glance();
-        if glance.is_some() && *self.seen.lock().unwrap_or_else(PoisonError::into_inner) == glance {
+        // A glance can miss a commit that follows another within the file system's clock: every so often the database is
+        // asked all the same.
+        let ask = self.polls.fetch_add(1, Ordering::Relaxed).is_multiple_of(ASK_EVERY);
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if !ask && glance.is_some() && seen == glance {
             return Ok(false);
         }
         let number = self.store.change_number().await?;

@@ -97,3 +97,40 @@ fn a_body_that_drips_is_not_waited_for() {
     assert!(began.elapsed() < Duration::from_secs(40), "the connection was ended");
     assert_eq!(get(server.address, "/healthz", None).status, 200);
 }
+
+/// SQLite's locks belong to the process: a server that opened and closed one of its files by itself would lose them, and
+/// the next command would cut the shared index off under the server.
+#[test]
+fn commands_beside_a_server_take_nothing_apart() {
+    let data = folder("beside").join("data");
+    run_on(&data, &["init"]);
+    let made = run_on(&data, &["keys", "create", "--name", "first", "--role", "admin"]).json();
+    let key = made["key"].as_str().unwrap();
+    let mut server = Server::start(&data, &[]);
+    let address = server.address;
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // The server reads and writes all the time, so that it notices whatever is done to the files it has mapped.
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    assert_eq!(get(address, "/v2/api-keys", Some(key)).status, 200);
+                }
+            });
+        }
+        for number in 0..25 {
+            let name = format!("key {number}");
+            let made = run_on(&data, &["keys", "create", "--name", &name, "--role", "ingestion"]).json();
+            assert_eq!(get(address, SCHEMA, made["key"].as_str()).status, 200, "{name}");
+            let id = made["apiKey"]["id"].as_str().unwrap();
+            assert_eq!(run_on(&data, &["keys", "delete", id, "--yes"]).code, Some(0));
+            assert_eq!(get(address, SCHEMA, made["key"].as_str()).status, 401, "{name}");
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    server.signal("TERM");
+    assert!(server.wait().success(), "the server lived to its end");
+    let script = "import sqlite3, sys\nprint(sqlite3.connect(sys.argv[1]).execute('pragma integrity_check').fetchone()[0])";
+    let checked = Command::new("python3").args(["-c", script]).arg(data.join("sextant.db")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&checked.stdout).trim(), "ok");
+}

@@ -48,17 +48,13 @@ fn version((id, kind, state, columns, mapping, row_count, activation): VersionRo
     StoredVersion { id, kind, state, columns, mapping, row_count, activation }
 }
 
+const ACTIVE_VERSION: &str = "select id, kind, state, columns, mapping, row_count, coalesce(activation, 0) \
+     from developer_versions where state = 'ACTIVE'";
+
 impl Store {
     /// The version in force, if initial set-up is done.
     pub async fn active_version(&self) -> Result<Option<StoredVersion>, StoreError> {
-        let row: Option<VersionRow> = self
-            .db
-            .optional(
-                "select id, kind, state, columns, mapping, row_count, coalesce(activation, 0)
-                 from developer_versions where state = 'ACTIVE'",
-                Vec::new(),
-            )
-            .await?;
+        let row: Option<VersionRow> = self.db.optional(ACTIVE_VERSION, Vec::new()).await?;
         Ok(row.map(version))
     }
 
@@ -116,14 +112,7 @@ impl<A: ChangesDevelopers> Tx<A> {
     /// The version in force, as this change sees it; no other change of the records comes between.
     pub async fn active_version(&mut self) -> Result<Option<StoredVersion>, StoreError> {
         self.change_number().await?;
-        let row: Option<VersionRow> = self
-            .inner
-            .optional(
-                "select id, kind, state, columns, mapping, row_count, coalesce(activation, 0)
-                 from developer_versions where state = 'ACTIVE'",
-                Vec::new(),
-            )
-            .await?;
+        let row: Option<VersionRow> = self.inner.optional(ACTIVE_VERSION, Vec::new()).await?;
         Ok(row.map(version))
     }
 

@@ -1,6 +1,5 @@
 //! Pages for people: the console's files, and `/docs`.
 
-use crate::Shared;
 use crate::docs_page;
 use crate::guard::Open;
 use crate::rooms::{self, Rooms};
@@ -72,9 +71,3 @@ async fn docs() -> Response {
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     response
 }
-
-/// Keeps the handlers' state type in one place.
-const _: fn() = || {
-    fn state<T: Clone + Send + Sync>() {}
-    state::<Shared>();
-};

@@ -94,8 +94,7 @@ impl Sextant {
             return Ok(());
         }
         let developers = self.store.developers().await?;
-        // The rows may be of a later version than the one read before them; then this is called again.
-        self.directory.0.rcu(std::clone::Clone::clone);
+        // The rows may be of a later version than the one read before them; its announcement then calls this again.
         self.directory.set(Directory::new(version, developers)?);
         Ok(())
     }

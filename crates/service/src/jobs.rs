@@ -3,6 +3,7 @@
 
 use crate::Sextant;
 use crate::error::Failure;
+use crate::nudges::Pace;
 use crate::ring;
 use sextant_core::access::{Housekeeping, Permit, Scope};
 use sextant_store::StoreError;
@@ -14,7 +15,6 @@ use tokio_util::task::TaskTracker;
 
 /// How often usage is written down: what a crash can lose.
 pub const USAGE_EVERY: Duration = Duration::from_secs(10);
-const POLL_EVERY: Duration = Duration::from_millis(40);
 const NOTICES_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
 const CHANGES_KEPT: Duration = Duration::from_hours(1);
@@ -60,16 +60,16 @@ impl Sextant {
     }
 
     async fn follow(self: Arc<Self>, stop: CancellationToken) {
-        let mut tick = interval(POLL_EVERY);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pace = Pace::new(&self.nudges, self.store.wakeups());
         let mut failing = false;
         loop {
-            tokio::select! {
+            let told = tokio::select! {
                 () = stop.cancelled() => return,
-                _ = tick.tick() => {}
-            }
+                told = pace.next() => told,
+            };
             match self.follower.poll().await {
                 Ok(new) => {
+                    pace.learn(told, new);
                     if new {
                         self.raise_mark(self.ring.applied()).await;
                     }

@@ -9,6 +9,7 @@ pub mod jobs;
 mod keys;
 mod metrics;
 mod notices;
+mod nudges;
 mod passwords;
 mod people;
 mod ring;
@@ -33,6 +34,7 @@ pub use tenancy::{OrganizationView, ProjectView};
 pub use verify::{Admission, Moment};
 
 use notices::Notices;
+use nudges::Nudges;
 use passwords::Hashing;
 use ring::{Fence, Follower};
 use sextant_core::access::{Actor, Caller, Origin, Project, Scope};
@@ -74,6 +76,7 @@ pub struct Sextant {
     follower: Follower,
     fence: Fence,
     serves: bool,
+    nudges: Nudges,
     usage: Usage,
     notices: Notices,
     passwords: Hashing,
@@ -107,6 +110,7 @@ impl Sextant {
             clock: sources.clock.clone(),
             entropy: sources.entropy.clone(),
             mark: sources.mark.clone(),
+            nudges: Nudges::default(),
             usage: Usage::default(),
             notices: Notices::default(),
             passwords: Hashing::default(),

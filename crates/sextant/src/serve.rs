@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::connection::Shared;
 use crate::data::{self, Absent, Locks};
 use crate::listen::{self, Workers};
+use crate::nudge;
 use crate::output;
 use crate::tls::Certificate;
 use crate::usage;
@@ -96,6 +97,7 @@ impl Server {
         let public_url = config.public_url.clone().unwrap_or_else(|| local_url.clone());
         let (jobs, tasks) = (CancellationToken::new(), TaskTracker::new());
         sextant.start(!config.is_shared(), &jobs, &tasks).await.context("cannot start")?;
+        nudge::watch(config.data.clone(), &sextant);
         let setup_link = install_first_admin(&sextant, &public_url).await?;
 
         let options = Options {

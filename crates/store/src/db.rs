@@ -7,6 +7,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the place that the lint sends everyone to")]
 
+mod location;
+mod wakeups;
+
+pub use location::Location;
+pub use wakeups::Wakeups;
+
 use crate::error::StoreError;
 use sextant_core::redact::redact;
 use sqlx::migrate::{MigrateError, Migrator};
@@ -22,60 +28,6 @@ use tokio::runtime::Handle;
 use tokio_util::context::TokioContext;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
-
-/// Where the data is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
-    /// A SQLite file.
-    Sqlite(PathBuf),
-    /// A PostgreSQL server. The address may hold a password: it is not shown.
-    Postgres(PostgresUrl),
-}
-
-/// A `postgres://` address. Its `Debug` leaves the password out.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PostgresUrl(String);
-
-impl std::fmt::Debug for PostgresUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("postgres://…")
-    }
-}
-
-impl Location {
-    /// Reads `sqlite://PATH` or `postgres://…`.
-    pub fn parse(url: &str) -> Result<Self, String> {
-        if let Some(path) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
-            let path = path.split('?').next().unwrap_or_default();
-            if path.is_empty() || path == ":memory:" {
-                return Err("names no file; write sqlite://PATH".to_owned());
-            }
-            return Ok(Self::Sqlite(PathBuf::from(path)));
-        }
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            PgConnectOptions::from_str(url)
-                .map_err(|_| "is not a readable postgres:// address".to_owned())?;
-            return Ok(Self::Postgres(PostgresUrl(url.to_owned())));
-        }
-        Err("must be sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE".to_owned())
-    }
-
-    /// The file, where it is one.
-    pub fn file(&self) -> Option<&Path> {
-        match self {
-            Self::Sqlite(path) => Some(path),
-            Self::Postgres(_) => None,
-        }
-    }
-
-    /// What to call it in messages.
-    pub fn describe(&self) -> String {
-        match self {
-            Self::Sqlite(path) => format!("SQLite file {}", path.display()),
-            Self::Postgres(_) => "PostgreSQL".to_owned(),
-        }
-    }
-}
 
 /// A value bound to a parameter. Text of key form loses its secret here, whatever came before.
 #[derive(Clone, Debug)]
@@ -548,6 +500,11 @@ impl Transactional {
             text.push(')');
         }
         text
+    }
+
+    /// Whether commits can be told to others.
+    fn notifies(&self) -> bool {
+        matches!(self.live, Some(Live::Postgres(_)))
     }
 
     /// Makes the changes last.

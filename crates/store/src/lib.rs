@@ -15,7 +15,7 @@ mod tenancy;
 mod tx;
 
 pub use audit::{AuditFilter, AuditPage};
-pub use db::{Glance, Location};
+pub use db::{Glance, Location, Wakeups};
 pub use developers::{ChangesDevelopers, StoredDeveloper, StoredVersion};
 pub use error::StoreError;
 pub use keys::{FormerSecret, KeyFilter, KeyOrder, KeyRecord, NewKey};
@@ -44,6 +44,11 @@ impl Store {
     /// only a query can tell.
     pub fn glance(&self) -> Option<Glance> {
         self.db.glance()
+    }
+
+    /// Tells when something was committed by whomever, where the database can tell.
+    pub fn wakeups(&self) -> Wakeups {
+        self.db.wakeups()
     }
 
     /// Whether the database answers.

@@ -75,6 +75,9 @@ impl<A> Tx<A> {
             self.append(notes).await?;
         }
         let number = self.change;
+        if number.is_some() {
+            self.inner.wake().await?;
+        }
         self.inner.commit().await?;
         Ok(number)
     }

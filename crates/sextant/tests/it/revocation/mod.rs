@@ -1,6 +1,9 @@
 //! Taking power away holds everywhere when the call returns, and what was acknowledged stays.
 
+mod clocks;
+mod overlap;
 mod storm;
+mod trio;
 mod wire;
 
 use crate::site::{Client, Ground, Key, Site, eventually, on_both_databases, timed};

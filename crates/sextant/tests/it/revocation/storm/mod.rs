@@ -63,7 +63,7 @@ fn wanted(short: usize, long: usize) -> usize {
     if std::env::var_os("SEXTANT_LONG").is_some() { long } else { short }
 }
 
-fn share_master_key(from: &Path, to: &Path) {
+pub(super) fn share_master_key(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     std::fs::copy(from.join("master.key"), to.join("master.key")).unwrap();
 }

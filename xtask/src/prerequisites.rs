@@ -46,6 +46,20 @@ pub(crate) const UTILITIES: Need =
 pub(crate) const KILL: Need =
     Need { what: "the program `kill`", package: "procps", is_there: || commands::exists("kill") };
 
+/// Tests set a server's wall clock by it.
+pub(crate) const FAKETIME: Need = Need {
+    what: "the library libfaketime",
+    package: "libfaketime",
+    is_there: || {
+        let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+        folders.map(|folder| folder.path().join("faketime/libfaketime.so.1")).any(|library| library.is_file())
+    },
+};
+
+/// Tests kill a server at a given system call by it.
+pub(crate) const STRACE: Need =
+    Need { what: "strace", package: "strace", is_there: || commands::exists("strace") };
+
 /// The load generator of the benches.
 pub(crate) const WRK: Need =
     Need { what: "the load generator wrk", package: "wrk", is_there: || commands::exists("wrk") };

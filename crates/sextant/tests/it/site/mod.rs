@@ -140,6 +140,10 @@ impl Site {
         self.server.as_ref().expect("the server runs")
     }
 
+    pub(crate) fn server_lives(&mut self) -> bool {
+        self.server.as_mut().is_some_and(Server::lives)
+    }
+
     /// Stops the server cleanly.
     pub(crate) fn stop(&mut self) {
         let (status, _) = self.server.take().expect("the server runs").stop();
@@ -148,8 +152,10 @@ impl Site {
 
     /// Kills the server without a chance to do anything.
     pub(crate) fn kill(&mut self) {
-        let mut server = self.server.take().expect("the server runs");
-        server.signal("KILL");
+        let mut server = self.server.take().expect("the server was started");
+        if server.lives() {
+            server.signal("KILL");
+        }
         server.wait();
     }
 

@@ -46,6 +46,7 @@ use sextant_core::time::Time;
 use sextant_store::Store;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use throttle::Throttle;
 use usage::Usage;
@@ -70,6 +71,8 @@ pub struct Sextant {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     mark: Arc<dyn HighWater>,
+    /// The latest time by which something was refused as over; the mark follows.
+    told: AtomicI64,
     peppers: Peppers,
     nobody: KeyMac,
     ring: Arc<Ring>,
@@ -110,6 +113,7 @@ impl Sextant {
             clock: sources.clock.clone(),
             entropy: sources.entropy.clone(),
             mark: sources.mark.clone(),
+            told: AtomicI64::new(0),
             nudges: Nudges::default(),
             usage: Usage::default(),
             notices: Notices::default(),
@@ -125,7 +129,17 @@ impl Sextant {
     /// The moment, read once for a request.
     pub fn moment(&self) -> Moment {
         let now = self.clock.now();
-        Moment { now, judged: now.max(self.mark.seen().1), monotonic: self.clock.monotonic() }
+        Moment { now, judged: self.latest(now), monotonic: self.clock.monotonic() }
+    }
+
+    /// The latest of this time and what was seen before.
+    fn latest(&self, now: Time) -> Time {
+        now.max(self.mark.seen().1).max(Time::from_micros(self.told.load(Ordering::Relaxed)))
+    }
+
+    /// Remembers a time by which something was refused as over, so that it stays over when the clock is set back.
+    fn saw(&self, time: Time) {
+        self.told.fetch_max(time.micros(), Ordering::Relaxed);
     }
 
     /// The process clock.

@@ -40,7 +40,7 @@ impl Sextant {
 
     /// Writes down what this node has seen; off the threads that answer requests, since it waits for the disk.
     pub(crate) async fn raise_mark(&self, number: i64) {
-        let (mark, now) = (Arc::clone(&self.mark), self.clock.now());
+        let (mark, now) = (Arc::clone(&self.mark), self.latest(self.clock.now()));
         let raised = tokio::task::spawn_blocking(move || mark.raise(number, now)).await;
         let problem = match raised {
             Ok(Ok(())) => return,

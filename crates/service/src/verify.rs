@@ -21,7 +21,7 @@ pub struct Admission {
     pub permissions: PermissionSet,
     /// What is left of its rate, if it has one, and the rate.
     pub allowance: Option<(u32, Allowance)>,
-    /// The secret is new and its first use ends the old one, which must be written down before this is answered.
+    /// The secret is new and its first use ends the old one, which must hold everywhere before this is answered.
     pub ends_overlap: bool,
 }
 
@@ -75,6 +75,7 @@ impl Sextant {
         match matched {
             Match::None => return Err(Failure::of(Code::InvalidApiKey)),
             Match::RotatedOut => {
+                self.saw(moment.judged);
                 self.notices.rotated_out(&entry, address);
                 return Err(Failure::of(Code::InvalidApiKey));
             }
@@ -98,11 +99,8 @@ impl Sextant {
             }
             parent = above.parent();
         }
-        let ends_overlap = matches!(matched, Match::Current)
-            && entry
-                .former()
-                .iter()
-                .any(|former| former.ends_on_first_use && former.valid_until > moment.judged);
+        let ends_overlap =
+            matches!(matched, Match::Current) && entry.former().iter().any(|former| former.ends_on_first_use);
         Ok(Admission { entry, permissions, allowance, ends_overlap })
     }
 
@@ -115,8 +113,10 @@ impl Sextant {
         moment: Moment,
     ) -> Result<(), Failure> {
         let checked = check_state(entry, address, moment.judged);
-        if checked.as_ref().is_err_and(|failure| failure.code == Code::AddressNotAllowed) {
-            self.notices.wrong_network(used, address);
+        match checked.as_ref().map_err(|failure| failure.code) {
+            Err(Code::AddressNotAllowed) => self.notices.wrong_network(used, address),
+            Err(Code::ApiKeyExpired) => self.saw(moment.judged),
+            _ => {}
         }
         checked
     }

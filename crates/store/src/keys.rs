@@ -11,6 +11,9 @@ use sextant_core::permission::{KeyRole, Permission, PermissionSet};
 use sextant_core::power::Power;
 use sextant_core::time::Time;
 
+/// The end of a secret that a change has ended: before whatever a clock shows, however far behind it is.
+const ENDED: i64 = 0;
+
 /// A key with everything that may be shown of it.
 #[derive(Clone, Debug)]
 pub struct KeyRecord {
@@ -201,7 +204,10 @@ impl TryFrom<KeyRow> for KeyRecord {
             created_by_name: row.created_by_name,
             parent: row.parent_id.as_deref().and_then(KeyId::parse),
             rotated_at: row.rotated_at.map(Time::from_micros),
-            previous_valid_until: row.previous_valid_until.map(Time::from_micros),
+            previous_valid_until: row
+                .previous_valid_until
+                .filter(|until| *until != ENDED)
+                .map(Time::from_micros),
             last_used_at: row.last_used_at.map(Time::from_micros),
             last_used_address: row.last_used_address.filter(|text| !text.is_empty()),
             last_used_user_agent: row.last_used_user_agent.filter(|text| !text.is_empty()),
@@ -420,13 +426,13 @@ impl Tx<ApiKeysWrite> {
         Ok(())
     }
 
-    /// Gives a key a new secret. The one before lives until `valid_until`; those before it are kept only to notice
-    /// their use, three at most.
+    /// Gives a key a new secret. The one before lives until `valid_until`, or dies now; those before it are kept only to
+    /// notice their use, three at most.
     pub async fn rotate_key(
         &mut self,
         id: KeyId,
         (mac, pepper): (KeyMac, PepperId),
-        valid_until: Time,
+        valid_until: Option<Time>,
         ends_on_first_use: bool,
     ) -> Result<(), StoreError> {
         let number = self.announce("key", id.as_str()).await?;
@@ -435,15 +441,14 @@ impl Tx<ApiKeysWrite> {
             .execute(
                 "insert into api_key_former_secrets (key_id, generation, mac, pepper, valid_until, ends_on_first_use)
                  select id, generation, mac, pepper, $2, $3 from api_keys where id = $1",
-                args![id.as_str(), valid_until.micros(), ends_on_first_use],
+                args![id.as_str(), valid_until.map_or(ENDED, Time::micros), ends_on_first_use && valid_until.is_some()],
             )
             .await?;
         self.inner
             .execute(
-                "update api_key_former_secrets set valid_until = $2
-                 where key_id = $1 and valid_until > $2
-                     and generation < (select generation from api_keys where id = $1)",
-                args![id.as_str(), now],
+                "update api_key_former_secrets set valid_until = $2, ends_on_first_use = false
+                 where key_id = $1 and generation < (select generation from api_keys where id = $1)",
+                args![id.as_str(), ENDED],
             )
             .await?;
         self.inner
@@ -463,24 +468,35 @@ impl Tx<ApiKeysWrite> {
         Ok(())
     }
 
-    /// Ends the overlap of a rotation now. Answers whether there was one.
+    /// Ends the overlap of a rotation now. Answers whether nobody had before.
     pub async fn end_overlap(&mut self, id: KeyId) -> Result<bool, StoreError> {
+        self.change_former(
+            "update api_key_former_secrets set valid_until = $2 where key_id = $1 and valid_until > $2",
+            id,
+        )
+        .await
+    }
+
+    /// Remembers that every server knows of the end of an overlap. Answers whether nobody had before.
+    pub async fn settle_overlap(&mut self, id: KeyId) -> Result<bool, StoreError> {
+        self.change_former(
+            "update api_key_former_secrets set ends_on_first_use = false
+             where key_id = $1 and ends_on_first_use and valid_until = $2",
+            id,
+        )
+        .await
+    }
+
+    async fn change_former(&mut self, sql: &'static str, id: KeyId) -> Result<bool, StoreError> {
         self.change_number().await?;
-        let now = self.now().micros();
-        let ended = self
-            .inner
-            .execute(
-                "update api_key_former_secrets set valid_until = $2 where key_id = $1 and valid_until > $2",
-                args![id.as_str(), now],
-            )
-            .await?;
-        if ended > 0 {
+        let changed = self.inner.execute(sql, args![id.as_str(), ENDED]).await?;
+        if changed > 0 {
             let number = self.announce("key", id.as_str()).await?;
             self.inner
                 .execute("update api_keys set change_number = $2 where id = $1", args![id.as_str(), number])
                 .await?;
         }
-        Ok(ended > 0)
+        Ok(changed > 0)
     }
 
     /// The keys that these keys made, and theirs, without these themselves.

@@ -15,7 +15,22 @@ pub(super) struct Connection {
 
 pub(super) struct Answer {
     pub(super) status: u16,
+    /// Names in small letters.
+    headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body, where the answer is what was expected.
+    pub(super) fn expect(self, status: u16) -> Result<Vec<u8>> {
+        let said = String::from_utf8_lossy(&self.body);
+        anyhow::ensure!(self.status == status, "answered {} instead of {status}: {said}", self.status);
+        Ok(self.body)
+    }
 }
 
 impl Connection {
@@ -28,22 +43,32 @@ impl Connection {
 
     /// Sends a request without a body and waits for the whole answer.
     pub(super) fn send(&mut self, method: &str, path: &str, key: &str) -> Result<Answer> {
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nx-api-key: {key}\r\n\r\n", self.host);
+        self.exchange(&format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nx-api-key: {key}\r\n\r\n", self.host))
+    }
+
+    /// Posts JSON and waits for the whole answer.
+    pub(super) fn post(&mut self, path: &str, key: &str, body: &serde_json::Value) -> Result<Answer> {
+        let body = body.to_string();
+        self.exchange(&format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nx-api-key: {key}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            self.host,
+            body.len()
+        ))
+    }
+
+    fn exchange(&mut self, request: &str) -> Result<Answer> {
         self.stream.get_mut().write_all(request.as_bytes())?;
         let status =
             self.line()?.split(' ').nth(1).and_then(|code| code.parse().ok()).context("no status line")?;
-        let (mut length, mut chunked) = (0, false);
-        loop {
-            let line = self.line()?.to_ascii_lowercase();
-            match line.split_once(':').map(|(name, value)| (name, value.trim())) {
-                None => break,
-                Some(("content-length", value)) => length = value.parse()?,
-                Some(("transfer-encoding", value)) => chunked = value.contains("chunked"),
-                Some(_) => {}
-            }
+        let mut answer = Answer { status, headers: Vec::new(), body: Vec::new() };
+        while let Some((name, value)) = self.line()?.split_once(':') {
+            answer.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let body = if chunked { self.chunks()? } else { self.bytes(length)? };
-        Ok(Answer { status, body })
+        let chunked = answer.header("transfer-encoding").is_some_and(|value| value.contains("chunked"));
+        let length = answer.header("content-length").map_or(Ok(0), str::parse)?;
+        answer.body = if chunked { self.chunks()? } else { self.bytes(length)? };
+        Ok(answer)
     }
 
     fn line(&mut self) -> Result<String> {
@@ -94,6 +119,8 @@ mod tests {
         let second = connection.send("GET", "/", "k").unwrap();
         assert_eq!((first.status, first.body.as_slice()), (200, &b"ab"[..]));
         assert_eq!((second.status, second.body.as_slice()), (401, &b"cde"[..]));
+        assert_eq!(first.header("content-length"), Some("2"));
+        assert!(second.expect(200).is_err());
         drop(connection);
         server.join().unwrap();
     }

@@ -12,10 +12,10 @@ use std::{fs, thread};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
+use super::ending::{self, Endings};
 use super::http::Connection;
 use super::load::{self, Load, Round, Shape};
 use super::process::{Memory, Server};
-use super::revocation::{self, Revocations};
 use super::subjects::{self, SCHEMA, Seeded};
 use super::table::{Table, median, percentile};
 use crate::{commands, prerequisites, workspace};
@@ -83,7 +83,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let middle = &pairs[pairs.len() / 2];
     let axum = subjects::start_bare_axum(&middle.seeded, body.unwrap_or_default(), &folder)?;
     println!("ending {} keys in use", options.revocations);
-    let ended = revocation::measure(middle.sextant.1, &middle.seeded.data, options.revocations)?;
+    let ended = ending::measure(middle.sextant.1, &middle.seeded.data, options.revocations)?;
 
     let mut subjects = list(&pairs, (&axum.0, axum.1), &ended, &folder)?;
     let shape = |seconds| Shape { seconds, connections: options.connections };
@@ -149,7 +149,7 @@ fn body_length(address: SocketAddr, seeded: &Seeded) -> Result<usize> {
 fn list<'a>(
     pairs: &'a [Pair],
     axum: (&'a Server, SocketAddr),
-    ended: &Revocations,
+    ended: &Endings,
     folder: &Path,
 ) -> Result<Vec<Subject<'a>>> {
     let mut subjects = Vec::new();
@@ -188,12 +188,7 @@ fn list<'a>(
 
 const NGINX: &str = "nginx, map";
 
-fn report(
-    subjects: &[Subject<'_>],
-    pairs: &[Pair],
-    ended: &Revocations,
-    options: &Options,
-) -> Result<String> {
+fn report(subjects: &[Subject<'_>], pairs: &[Pair], ended: &Endings, options: &Options) -> Result<String> {
     let costs = costs(subjects);
     let mut sizes = Table::new(&[
         "sextant with",

@@ -102,6 +102,10 @@ impl Server {
         Ok(address)
     }
 
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn said(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let last: Vec<&str> = log.lines().rev().take(10).collect();

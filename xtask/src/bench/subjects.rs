@@ -27,7 +27,8 @@ pub(super) struct Seeded {
     pub(super) seconds: f64,
 }
 
-fn product() -> PathBuf {
+/// The product as it ships.
+pub(super) fn product() -> PathBuf {
     workspace::built("release", "sextant")
 }
 

@@ -224,7 +224,8 @@ impl Sextant {
         let key = ApiKey::draw(id, &*self.entropy);
         let pepper = self.peppers.current();
         let verifier = (pepper.mac(&key), pepper.id());
-        tx.rotate_key(id, verifier, now.plus(overlap), input.end_overlap_on_first_use).await?;
+        let valid_until = (!overlap.is_zero()).then(|| now.plus(overlap));
+        tx.rotate_key(id, verifier, valid_until, input.end_overlap_on_first_use).await?;
         let mut notes = Vec::new();
         let mut gone = Vec::new();
         if input.delete_offspring {
@@ -297,26 +298,27 @@ impl Sextant {
         self.publish(number, Publish::Taking, &gone).await
     }
 
-    /// Ends a rotation's overlap because the new secret was used; returns once that is written down.
+    /// Ends a rotation's overlap because the new secret was used; returns once that holds everywhere. Until then every use
+    /// of the new secret comes here, so that none is answered while some server still takes the old one.
     pub async fn end_overlap(&self, admission: &crate::Admission) -> Result<(), Failure> {
-        let scope = project_scope(&admission.entry.project);
-        let permit = Permit::system("first use of the new secret", scope);
-        let mut tx = self.store.begin(permit, self.clock.now()).await?;
-        if !tx.end_overlap(admission.entry.id).await? {
-            return Ok(());
-        }
-        let Some(record) = tx.key(&admission.entry.project.id, admission.entry.id).await? else {
-            return Ok(());
+        let (id, project) = (admission.entry.id, &admission.entry.project);
+        let permit = || Permit::system("first use of the new secret", project_scope(project));
+        let mut tx = self.store.begin(permit(), self.clock.now()).await?;
+        let number = if tx.end_overlap(id).await? {
+            let Some(record) = tx.key(&project.id, id).await? else { return Ok(()) };
+            let after = json!({"previousSecret": "ended by first use"});
+            tx.commit(vec![note(Event::Edited, &record, None, Some(after))]).await?
+        } else {
+            drop(tx);
+            Some(self.store.change_number().await?)
         };
-        let number = tx
-            .commit(vec![note(
-                Event::Edited,
-                &record,
-                None,
-                Some(json!({"previousSecret": "ended by first use"})),
-            )])
-            .await?;
         self.publish(number, Publish::Taking, &[]).await?;
+
+        let mut tx = self.store.begin(permit(), self.clock.now()).await?;
+        if tx.settle_overlap(id).await? {
+            let number = tx.commit(Vec::new()).await?;
+            self.publish(number, Publish::Giving, &[]).await?;
+        }
         Ok(())
     }
 

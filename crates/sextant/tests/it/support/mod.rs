@@ -2,6 +2,8 @@
 //! so what is secret by design (a new key on stdout) is read from pipes and never written to a file.
 
 pub(crate) mod client;
+pub(crate) mod clock;
+pub(crate) mod dice;
 pub(crate) mod postgres;
 
 use std::fs::File;

@@ -1,13 +1,19 @@
 //! Taking power away holds everywhere when the call returns, and what was acknowledged stays.
 
+mod clocks;
+mod overlap;
+mod storm;
+mod trio;
+mod wire;
+
 use crate::site::{Client, Ground, Key, Site, eventually, on_both_databases, timed};
 use serde_json::json;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Read;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use wire::{CUT, OPEN, SILENT, Wire};
 
 on_both_databases! {
     the_command_line_counts_at_once
@@ -214,68 +220,4 @@ fn refuses_while(site: &Site, take: impl Fn(), give: impl Fn()) {
     }
     give();
     eventually("it serves again", Duration::from_secs(30), || site.opens(&key) == 200);
-}
-
-const OPEN: u8 = 0;
-const SILENT: u8 = 1;
-const CUT: u8 = 2;
-
-/// What lies between a server and its database, to be cut.
-struct Wire(Arc<AtomicU8>);
-
-impl Wire {
-    fn to(url: &str) -> (String, Self) {
-        let (head, rest) = url.rsplit_once(':').unwrap();
-        let (port, database) = rest.split_once('/').unwrap();
-        let target: u16 = port.parse().unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let own = listener.local_addr().unwrap().port();
-        let state = Arc::new(AtomicU8::new(OPEN));
-        let held = state.clone();
-        std::thread::spawn(move || {
-            for near in listener.incoming().map_while(Result::ok) {
-                if held.load(Ordering::SeqCst) == CUT {
-                    continue;
-                }
-                let Ok(far) = TcpStream::connect(("127.0.0.1", target)) else { continue };
-                let (near_again, far_again) = (near.try_clone().unwrap(), far.try_clone().unwrap());
-                let (there, back) = (held.clone(), held.clone());
-                std::thread::spawn(move || carry(near, far, &there));
-                std::thread::spawn(move || carry(far_again, near_again, &back));
-            }
-        });
-        (format!("{head}:{own}/{database}"), Self(state))
-    }
-
-    /// Cutting lasts until every connection is gone.
-    fn set(&self, state: u8) {
-        self.0.store(state, Ordering::SeqCst);
-        if state == CUT {
-            std::thread::sleep(Duration::from_millis(300));
-        }
-    }
-}
-
-fn carry(mut from: TcpStream, mut to: TcpStream, state: &AtomicU8) {
-    from.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-    let mut bytes = [0; 16 * 1024];
-    loop {
-        if state.load(Ordering::SeqCst) == CUT {
-            break;
-        }
-        match from.read(&mut bytes) {
-            Ok(0) => break,
-            Ok(_) if state.load(Ordering::SeqCst) == SILENT => {}
-            Ok(count) => {
-                if to.write_all(&bytes[..count]).is_err() {
-                    break;
-                }
-            }
-            Err(error)
-                if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {}
-            Err(_) => break,
-        }
-    }
-    let _ = from.shutdown(std::net::Shutdown::Both);
-    let _ = to.shutdown(std::net::Shutdown::Both);
 }

@@ -70,6 +70,9 @@ impl Opened {
             );
         }
         high_water::face_rollback(&sextant, rollback).await?;
+        if serves {
+            high_water::face_copies(&sextant).await?;
+        }
         Ok(sextant)
     }
 }

@@ -14,6 +14,7 @@ mod listen;
 mod output;
 mod reference;
 mod refusal;
+mod revocations;
 mod serve;
 mod tls;
 mod wiring;

@@ -9,6 +9,7 @@ mod developers;
 mod error;
 mod keys;
 mod people;
+mod revocations;
 mod ring;
 mod rollback;
 mod tenancy;

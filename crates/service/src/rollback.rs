@@ -27,15 +27,15 @@ impl Sextant {
         let permit: Permit<ApiKeysWrite> = Permit::system("an accepted rollback", Scope::Account);
         let mut tx = self.store.begin(permit, self.clock.now()).await?;
         let disabled = tx.disable_all_keys(seen).await?;
-        let mut notes = bury(&mut tx, &known).await?;
-        let deleted = notes.len();
+        let buried = bury(&mut tx, &known).await?;
+        let mut notes = burials(&buried);
         notes.push(Note {
             kind: Kind::Installation,
             event: Event::Edited,
             subject_id: "database".to_owned(),
             subject_name: "the database was put back".to_owned(),
             before: Some(json!({"changeNumberSeen": seen, "changeNumberFound": number})),
-            after: Some(json!({"keysDisabled": disabled, "keysDeleted": deleted})),
+            after: Some(json!({"keysDisabled": disabled, "keysDeleted": buried.len()})),
         });
         let changed = tx.commit(notes).await?;
         self.record_taken(changed).await;
@@ -58,11 +58,10 @@ impl Sextant {
         }
         let permit: Permit<ApiKeysWrite> = Permit::system("deleted before", Scope::Account);
         let mut tx = self.store.begin(permit, self.clock.now()).await?;
-        let notes = bury(&mut tx, &known).await?;
-        let buried = notes.len();
-        let changed = tx.commit(notes).await?;
+        let buried = bury(&mut tx, &known).await?;
+        let changed = tx.commit(burials(&buried)).await?;
         self.record_taken(changed).await;
-        Ok(buried)
+        Ok(buried.len())
     }
 
     async fn known_revocations(&self) -> Result<Vec<Revocation>, Failure> {
@@ -101,23 +100,31 @@ impl Sextant {
     }
 }
 
-/// Ends the keys that are remembered as deleted and are alive; answers the notes of it.
-async fn bury(tx: &mut Tx<ApiKeysWrite>, known: &[Revocation]) -> Result<Vec<Note>, Failure> {
+/// Ends the keys that are remembered as deleted and are alive, with those that they made; answers which they were.
+pub(crate) async fn bury(
+    tx: &mut Tx<ApiKeysWrite>,
+    known: &[Revocation],
+) -> Result<Vec<(KeyId, String)>, Failure> {
     tx.remember_revocations(known).await?;
     let alive = tx.deleted_keys_alive().await?;
     let ids: Vec<KeyId> = alive.iter().map(|(id, _)| *id).collect();
     tx.delete_keys(&ids).await?;
-    Ok(alive.iter().map(|(id, name)| burial(*id, name)).collect())
+    Ok(alive)
 }
 
-/// What the audit log says of a key that was deleted before and came back with a copy of the database.
-pub(crate) fn burial(id: KeyId, name: &str) -> Note {
+fn burials(buried: &[(KeyId, String)]) -> Vec<Note> {
+    let reason = "it was deleted before, and came back with a copy of the database";
+    buried.iter().map(|(id, name)| note_of_key(*id, name, Event::Deleted, reason)).collect()
+}
+
+/// What the audit log says of a key that lost power since the copy that it came back with.
+pub(crate) fn note_of_key(id: KeyId, name: &str, event: Event, reason: &str) -> Note {
     Note {
         kind: Kind::ApiAccessKey,
-        event: Event::Deleted,
+        event,
         subject_id: id.to_string(),
         subject_name: name.to_owned(),
-        before: Some(json!({"reason": "it was deleted before, and came back with a copy of the database"})),
+        before: Some(json!({"reason": reason})),
         after: None,
     }
 }

@@ -8,6 +8,7 @@ mod config;
 mod connection;
 mod data;
 mod doctor;
+mod draft;
 mod flags;
 mod high_water;
 mod listen;

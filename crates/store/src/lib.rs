@@ -4,6 +4,7 @@
 //! [`Permit`]: sextant_core::access::Permit
 
 mod audit;
+mod backup;
 mod db;
 mod developers;
 mod error;
@@ -16,7 +17,8 @@ mod tenancy;
 mod tx;
 
 pub use audit::{AuditFilter, AuditPage};
-pub use db::{Glance, Location};
+pub use backup::{Backup, Standing};
+pub use db::{Glance, Location, is_database_file};
 pub use developers::{ChangesDevelopers, StoredDeveloper, StoredVersion};
 pub use error::StoreError;
 pub use keys::{FormerSecret, KeyFilter, KeyOrder, KeyRecord, NewKey};

@@ -17,6 +17,7 @@ pub mod network;
 pub mod permission;
 pub mod power;
 pub mod redact;
+pub mod revocation;
 pub mod source;
 pub mod text;
 pub mod time;

@@ -1,5 +1,6 @@
 //! Where time and randomness come from: given by the wiring, so that rules stay rules.
 
+use crate::revocation::Revocation;
 use crate::time::Time;
 use std::time::Duration;
 
@@ -17,12 +18,17 @@ pub trait Entropy: Send + Sync + 'static {
     fn fill(&self, buffer: &mut [u8]);
 }
 
-/// The high-water mark: the last change and the latest time that this node has seen, kept beside the database so that a
-/// copied-back database, or a clock that was set back, is noticed.
+/// What this node remembers beside the database: the last change and the latest time that it has seen, so that a
+/// copied-back database, or a clock that was set back, is noticed; and every revocation, so that none is undone by one.
 pub trait HighWater: Send + Sync + 'static {
     /// The last change number seen, and the latest time.
     fn seen(&self) -> (i64, Time);
-    /// Raises the mark; never lowers it. Written down before it returns if the number rose. A failure is for the log:
-    /// the mark protects a later start, not this process.
-    fn raise(&self, number: i64, time: Time) -> Result<(), String>;
+    /// The change up to which every revocation is written down here.
+    fn recorded(&self) -> i64;
+    /// Writes down revocations, which must be all after [`HighWater::recorded`] up to change `number`, then raises the
+    /// mark; never lowers it. All is on the disk before it returns. A failure is for the log: what stands here protects a
+    /// later start, not this process.
+    fn raise(&self, number: i64, time: Time, revocations: &[Revocation]) -> Result<(), String>;
+    /// Every revocation that is written down.
+    fn revocations(&self) -> Result<Vec<Revocation>, String>;
 }

@@ -156,13 +156,9 @@ impl Sextant {
         let mut tx = self.store.begin(permit, now).await?;
         tx.update_user(&after).await?;
         if let Some(bindings) = &bindings {
-            tx.delete_bindings(&after.id).await?;
-            after.bindings.clear();
-            for binding in bindings {
-                let id = BindingId::draw(&*self.entropy);
-                tx.insert_binding(&id, &after.id, binding).await?;
-                after.bindings.push((id, binding.clone()));
-            }
+            let new = bindings.iter().map(|binding| (BindingId::draw(&*self.entropy), binding.clone()));
+            after.bindings = new.collect();
+            tx.replace_bindings(&after.id, &after.bindings).await?;
         }
         if tx.account_admins().await? == 0 {
             return Err(Failure::new(
@@ -180,7 +176,9 @@ impl Sextant {
         let held =
             |user: &UserRecord| user.bindings.iter().map(|(_, binding)| binding.clone()).collect::<Vec<_>>();
         let (old, new) = (held(&before), held(&after));
-        tx.commit(vec![user_note(Event::Edited, &after, Some((&before, &old)), Some(&new))]).await?;
+        let number =
+            tx.commit(vec![user_note(Event::Edited, &after, Some((&before, &old)), Some(&new))]).await?;
+        self.record_taken(number).await;
         Ok((view(after, &projects), token))
     }
 
@@ -197,7 +195,8 @@ impl Sextant {
             ));
         }
         let held: Vec<Binding> = user.bindings.iter().map(|(_, binding)| binding.clone()).collect();
-        tx.commit(vec![user_note(Event::Deleted, &user, Some((&user, &held)), None)]).await?;
+        let number = tx.commit(vec![user_note(Event::Deleted, &user, Some((&user, &held)), None)]).await?;
+        self.record_taken(number).await;
         Ok(())
     }
 

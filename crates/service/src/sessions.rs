@@ -152,7 +152,8 @@ impl Sextant {
                 }
                 tx.update_user(&user).await?;
                 tx.end_sessions(&user.id, "").await?;
-                tx.commit(vec![user_note(Event::PasswordReset, &user, None, None)]).await?;
+                let number = tx.commit(vec![user_note(Event::PasswordReset, &user, None, None)]).await?;
+                self.record_taken(number).await;
                 user
             }
         };
@@ -176,7 +177,8 @@ impl Sextant {
         let mut tx = self.store.begin(permit, self.clock.now()).await?;
         tx.update_user(&user).await?;
         tx.end_sessions(&user.id, &who.session.id).await?;
-        tx.commit(vec![user_note(Event::PasswordReset, &user, None, None)]).await?;
+        let number = tx.commit(vec![user_note(Event::PasswordReset, &user, None, None)]).await?;
+        self.record_taken(number).await;
         Ok(())
     }
 }

@@ -77,6 +77,30 @@ pub(crate) enum Command {
         #[command(flatten)]
         output: OutputFlags,
     },
+    /// Copy everything into one file, also while servers serve
+    Backup {
+        /// Where to; must not be there yet
+        file: PathBuf,
+        /// Replace the file if it is there
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        store: StoreFlags,
+        #[command(flatten)]
+        output: OutputFlags,
+    },
+    /// Put a backup in the place of the data, of whichever database; what was deleted since stays deleted
+    Restore {
+        /// What `sextant backup` made
+        file: PathBuf,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+        #[command(flatten)]
+        store: StoreFlags,
+        #[command(flatten)]
+        output: OutputFlags,
+    },
     /// Print completions for a shell
     Completions {
         /// Which shell

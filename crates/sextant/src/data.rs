@@ -70,6 +70,9 @@ impl Opened {
             );
         }
         high_water::face_rollback(&sextant, rollback).await?;
+        if serves {
+            high_water::face_copies(&sextant).await?;
+        }
         Ok(sextant)
     }
 }
@@ -117,7 +120,7 @@ pub(crate) fn lock_for_serving(config: &Config) -> Result<Locks> {
 }
 
 /// The file that is meant, whichever links lead there: two names of one file must meet at one lock.
-fn resolved(path: &Path) -> PathBuf {
+pub(crate) fn resolved(path: &Path) -> PathBuf {
     if let Ok(real) = path.canonicalize() {
         return real;
     }
@@ -245,7 +248,7 @@ async fn belonging(
     Ok((store, master))
 }
 
-fn missing_key(config: &Config, path: &Path) -> anyhow::Error {
+pub(crate) fn missing_key(config: &Config, path: &Path) -> anyhow::Error {
     anyhow!(
         "{} is there, but its master key is not: put {} back, or set {KEY_VARIABLE}; without it no key or password \
          in the database can be checked",

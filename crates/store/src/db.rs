@@ -7,9 +7,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the place that the lint sends everyone to")]
 
+mod copy;
+mod file;
 mod location;
 mod wakeups;
 
+pub use file::is_database_file;
 pub use location::Location;
 pub use wakeups::Wakeups;
 
@@ -158,16 +161,7 @@ impl Db {
     /// Opens the database, makes it if it is a file that is not there, and brings it to this version's shape.
     /// The calling runtime must outlive every use.
     pub(crate) async fn open(location: &Location) -> Result<Self, StoreError> {
-        let pools = match location {
-            Location::Sqlite(path) => open_sqlite(path).await?,
-            Location::Postgres(url) => open_postgres(&url.0).await?,
-        };
-        let log = location.file().map(|path| {
-            let mut name = path.as_os_str().to_owned();
-            name.push("-wal");
-            PathBuf::from(name)
-        });
-        let db = Self { pools, runtime: Handle::current(), log };
+        let db = Self::connect(location).await?;
         db.migrate().await?;
         Ok(db)
     }
@@ -436,9 +430,9 @@ impl Transactional {
     /// parameters cost quadratically in long statements, so they are bare there.
     pub(crate) async fn insert_many(
         &mut self,
-        head: &'static str,
+        head: &str,
         rows: Vec<Vec<Value>>,
-        tail: &'static str,
+        tail: &str,
     ) -> Result<(), StoreError> {
         let Some(width) = rows.first().map(Vec::len) else { return Ok(()) };
         let at_once = (30_000 / width.max(1)).clamp(1, 500);

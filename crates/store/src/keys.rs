@@ -9,6 +9,7 @@ use sextant_core::network::Networks;
 use sextant_core::permission::action::ApiKeysWrite;
 use sextant_core::permission::{KeyRole, Permission, PermissionSet};
 use sextant_core::power::Power;
+use sextant_core::revocation::RevocationKind;
 use sextant_core::time::Time;
 
 /// The end of a secret that a change has ended: before whatever a clock shows, however far behind it is.
@@ -402,7 +403,15 @@ impl Tx<ApiKeysWrite> {
     }
 
     /// Writes a key's changed fields: name, description, whether it is on, and its power.
-    pub async fn update_key(&mut self, key: &KeyRecord, name_folded: &str) -> Result<(), StoreError> {
+    pub async fn update_key(
+        &mut self,
+        before: &KeyRecord,
+        key: &KeyRecord,
+        name_folded: &str,
+    ) -> Result<(), StoreError> {
+        if (before.enabled && !key.enabled) || before.power != key.power {
+            self.revoke(RevocationKind::Reduced, [key.id.as_str()]).await?;
+        }
         let set = self.scope_set(key.power.permissions).await?;
         let number = self.announce("key", key.id.as_str()).await?;
         self.inner
@@ -436,6 +445,7 @@ impl Tx<ApiKeysWrite> {
         ends_on_first_use: bool,
     ) -> Result<(), StoreError> {
         let number = self.announce("key", id.as_str()).await?;
+        self.revoke(RevocationKind::Reduced, [id.as_str()]).await?;
         let now = self.now().micros();
         self.inner
             .execute(
@@ -492,6 +502,7 @@ impl Tx<ApiKeysWrite> {
         let changed = self.inner.execute(sql, args![id.as_str(), ENDED]).await?;
         if changed > 0 {
             let number = self.announce("key", id.as_str()).await?;
+            self.revoke(RevocationKind::Reduced, [id.as_str()]).await?;
             self.inner
                 .execute("update api_keys set change_number = $2 where id = $1", args![id.as_str(), number])
                 .await?;
@@ -524,6 +535,7 @@ impl Tx<ApiKeysWrite> {
         for id in ids {
             self.announce("key-deleted", id.as_str()).await?;
         }
+        self.revoke(RevocationKind::Deleted, ids.iter().map(KeyId::as_str)).await?;
         let list = || ids.iter().map(|id| Value::from(id.as_str())).collect::<Vec<_>>();
         self.inner
             .execute_in("delete from api_key_former_secrets where key_id in", Vec::new(), list())

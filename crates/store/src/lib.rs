@@ -4,18 +4,21 @@
 //! [`Permit`]: sextant_core::access::Permit
 
 mod audit;
+mod backup;
 mod db;
 mod developers;
 mod error;
 mod keys;
 mod people;
+mod revocations;
 mod ring;
 mod rollback;
 mod tenancy;
 mod tx;
 
 pub use audit::{AuditFilter, AuditPage};
-pub use db::{Glance, Location, Wakeups};
+pub use backup::{Backup, Standing};
+pub use db::{Glance, Location, Wakeups, is_database_file};
 pub use developers::{ChangesDevelopers, StoredDeveloper, StoredVersion};
 pub use error::StoreError;
 pub use keys::{FormerSecret, KeyFilter, KeyOrder, KeyRecord, NewKey};

@@ -8,6 +8,7 @@ use sextant_core::id::{BindingId, Identifier, ProjectId, UserId};
 use sextant_core::key::KeyMac;
 use sextant_core::permission::PersonRole;
 use sextant_core::permission::action::UsersWrite;
+use sextant_core::revocation::RevocationKind;
 use sextant_core::time::Time;
 
 /// A person.
@@ -236,6 +237,16 @@ impl<A: ChangesPeople> Tx<A> {
     /// Writes a person's name, state and password.
     pub async fn update_user(&mut self, user: &UserRecord) -> Result<(), StoreError> {
         let hash = user.password_hash.as_ref().map(|hash| hash.0.as_str());
+        let (number, now) = (self.change_number().await?, self.now().micros());
+        self.inner
+            .execute(
+                "insert into revocations (number, kind, subject_id, at)
+                 select $1, 'user-reduced', id, $2 from users where id = $3 and ((active and not $4)
+                     or (password_hash is not null and ($5 is null or password_hash <> $5)))
+                 on conflict do nothing",
+                args![number, now, user.id.as_str(), user.active, hash],
+            )
+            .await?;
         self.inner
             .execute(
                 "update users set name = $2, active = $3, password_hash = $4 where id = $1",
@@ -268,9 +279,27 @@ impl<A: ChangesPeople> Tx<A> {
         Ok(())
     }
 
-    /// Takes all roles from a person.
-    pub async fn delete_bindings(&mut self, user: &UserId) -> Result<(), StoreError> {
+    /// Gives a person these roles instead of those that they held.
+    pub async fn replace_bindings(
+        &mut self,
+        user: &UserId,
+        bindings: &[(BindingId, Binding)],
+    ) -> Result<(), StoreError> {
+        let held: Vec<BindingRow> = self
+            .inner
+            .all(
+                "select id, user_id, role, organization, project_id from role_bindings where user_id = $1",
+                args![user.as_str()],
+            )
+            .await?;
+        let held = held.iter().map(binding).collect::<Result<Vec<_>, _>>()?;
+        if held.iter().any(|(_, old)| bindings.iter().all(|(_, new)| new != old)) {
+            self.revoke(RevocationKind::UserReduced, [user.as_str()]).await?;
+        }
         self.inner.execute("delete from role_bindings where user_id = $1", args![user.as_str()]).await?;
+        for (id, binding) in bindings {
+            self.insert_binding(id, user, binding).await?;
+        }
         Ok(())
     }
 
@@ -323,6 +352,7 @@ impl<A: ChangesPeople> Tx<A> {
 impl Tx<UsersWrite> {
     /// Removes a person with their roles, sessions and links.
     pub async fn delete_user(&mut self, id: &UserId) -> Result<(), StoreError> {
+        self.revoke(RevocationKind::UserReduced, [id.as_str()]).await?;
         self.inner.execute("delete from users where id = $1", args![id.as_str()]).await?;
         Ok(())
     }

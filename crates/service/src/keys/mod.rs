@@ -181,7 +181,9 @@ impl Sextant {
             return Ok(self.view(before, project));
         }
         let name = Name::parse(&after.name).map_err(|error| Failure::invalid("name", error))?;
-        tx.update_key(&after, &name.folded()).await.map_err(|error| name_taken(error, name.as_str()))?;
+        tx.update_key(&before, &after, &name.folded())
+            .await
+            .map_err(|error| name_taken(error, name.as_str()))?;
         let number =
             tx.commit(vec![note(Event::Edited, &after, Some(shown(&before)), Some(shown(&after)))]).await?;
 

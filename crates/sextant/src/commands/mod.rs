@@ -1,11 +1,13 @@
 //! The commands: each turns flags into requests, and answers into what is printed.
 
 mod audit;
+mod backup;
 mod developers;
 mod ingest;
 mod init;
 mod keys;
 mod quickstart;
+mod restore;
 mod seed;
 
 use crate::backend::{Backend, Request};
@@ -65,6 +67,14 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode> {
         Command::Doctor { store, output } => {
             let config = logged(Config::for_data(&store, log)?)?;
             doctor::run(&config, &context.system, output).await
+        }
+        Command::Backup { file, force, store, output } => {
+            let config = logged(Config::for_data(&store, log)?)?;
+            backup::run(&config, &context.system, &file, force, output).await
+        }
+        Command::Restore { file, yes, store, output } => {
+            let config = logged(Config::for_data(&store, log)?)?;
+            restore::run(&config, &context.system, &file, yes, output).await
         }
         Command::BenchSeed { store, keys } => {
             let config = logged(Config::for_data(&store, log)?)?;

@@ -44,9 +44,9 @@ fn a_database_from_before_starts_only_with_every_key_switched_off() {
     assert!(run_on(&data, &["doctor"]).out.contains("--accept-rollback"));
 
     let server = Server::start(&data, &["--accept-rollback"]);
-    for key in [&deleted_key, &kept_key] {
+    for (key, code) in [(&deleted_key, "INVALID_API_KEY"), (&kept_key, "API_KEY_DISABLED")] {
         let answer = get(server.address, SCHEMA, Some(key));
-        assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("API_KEY_DISABLED")));
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some(code)));
     }
     let (_, fresh_key) = make_key(&data, "fresh");
     assert_eq!(get(server.address, SCHEMA, Some(&fresh_key)).status, 200);

@@ -72,18 +72,4 @@ impl Usage {
         }
         deltas
     }
-
-    /// Puts back what could not be written.
-    pub(crate) fn put_back(&self, deltas: Vec<UsageDelta>) {
-        for delta in deltas {
-            let mut shard = self.shard(delta.id).lock().unwrap_or_else(PoisonError::into_inner);
-            let known = shard.entry(delta.id).or_insert_with(|| Use {
-                requests: 0,
-                at: delta.at,
-                address: delta.address.parse().ok(),
-                user_agent: delta.user_agent.clone(),
-            });
-            known.requests += delta.requests;
-        }
-    }
 }

@@ -65,11 +65,6 @@ impl Location {
         Err("must be sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE".to_owned())
     }
 
-    /// A database in this file.
-    pub const fn in_file(path: PathBuf) -> Self {
-        Self::Sqlite(path)
-    }
-
     /// The file, where it is one.
     pub fn file(&self) -> Option<&Path> {
         match self {
@@ -216,7 +211,16 @@ impl Db {
     /// Opens the database, makes it if it is a file that is not there, and brings it to this version's shape.
     /// The calling runtime must outlive every use.
     pub(crate) async fn open(location: &Location) -> Result<Self, StoreError> {
-        let db = Self::connect(location).await?;
+        let pools = match location {
+            Location::Sqlite(path) => open_sqlite(path).await?,
+            Location::Postgres(url) => open_postgres(&url.0).await?,
+        };
+        let log = location.file().map(|path| {
+            let mut name = path.as_os_str().to_owned();
+            name.push("-wal");
+            PathBuf::from(name)
+        });
+        let db = Self { pools, runtime: Handle::current(), log };
         db.migrate().await?;
         Ok(db)
     }

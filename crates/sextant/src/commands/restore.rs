@@ -14,7 +14,7 @@ use sextant_core::id::KeyId;
 use sextant_core::key::MasterKey;
 use sextant_core::source::{Clock, HighWater};
 use sextant_service::{Installation, LEASE, Restored, Since, hold_against};
-use sextant_store::{Backup, LeaseRow, Location, Standing, Store, StoreError, is_database_file};
+use sextant_store::{Backup, LeaseRow, Standing, Store, StoreError, is_database_file};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -111,23 +111,21 @@ impl Work<'_> {
     async fn build(&self, draft: &Draft, current: Option<&Standing>) -> Result<Restored> {
         let progress =
             Progress::new("restoring", self.file.metadata().ok().map(|found| found.len()), self.clock());
-        let location = Location::in_file(draft.path().to_owned());
         let cannot = || format!("cannot write {}", draft.path().display());
         draft.filled(&progress, self.source.copy_into(draft.path())).await.with_context(cannot)?;
-        let store = Store::open(&location, self.master.seal()).await.map_err(|error| match error {
-            StoreError::Newer => anyhow!(
-                "{} was made by a newer version of Sextant ({}); use that version or a newer one",
-                self.file.display(),
-                self.backup.version
-            ),
-            other => anyhow!(other).context(cannot()),
-        })?;
+        let store =
+            Store::open_draft(draft.path(), self.master.seal()).await.map_err(|error| match error {
+                StoreError::Newer => anyhow!(
+                    "{} was made by a newer version of Sextant ({}); use that version or a newer one",
+                    self.file.display(),
+                    self.backup.version
+                ),
+                other => anyhow!(other).context(cannot()),
+            })?;
         let since = self.since(current)?;
         let restored = hold_against(&store, &self.backup, &since, self.system.clock.now()).await;
-        let settled = store.settle().await;
         store.close().await;
         let restored = restored.with_context(cannot)?;
-        settled.with_context(cannot)?;
         draft.seal()?;
         Ok(restored)
     }
@@ -155,7 +153,7 @@ impl Work<'_> {
             return Ok(None);
         }
         let here = self.config.location.describe();
-        let opened = Store::open_as_is(&self.config.location, self.master.seal()).await;
+        let opened = Store::open_as_is(place, self.master.seal()).await;
         let standing = match opened {
             Ok(store) => {
                 let standing = store.standing().await;

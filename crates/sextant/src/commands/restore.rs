@@ -55,7 +55,7 @@ pub(super) async fn run(
     let backup = examined(&source, file, &master).await?;
     let work = Work { config, system, file, master, mark, source, backup, yes };
     let (restored, kept) =
-        if config.is_shared() { (work.into_shared().await?, None) } else { work.into_file().await? };
+        if config.is_shared() { (work.put_into_shared().await?, None) } else { work.put_into_file().await? };
     work.mark.take_over(restored.number, system.clock.now(), &restored.revocations).context(
         "the backup is in force, but what this node remembers could not be written; repeat the restore",
     )?;
@@ -137,7 +137,7 @@ impl Work<'_> {
         Ok(Since { seen: seen.max(self.mark.seen().0).max(self.backup.number), revocations })
     }
 
-    async fn into_file(&self) -> Result<(Restored, Option<PathBuf>)> {
+    async fn put_into_file(&self) -> Result<(Restored, Option<PathBuf>)> {
         let place = data::resolved(self.config.database_file().unwrap_or(Path::new("")));
         let current = self.current_file(&place).await?;
         let draft = Draft::begin(with_suffix(&place, ".restoring"))?;
@@ -186,7 +186,7 @@ impl Work<'_> {
         }
     }
 
-    async fn into_shared(&self) -> Result<Restored> {
+    async fn put_into_shared(&self) -> Result<Restored> {
         let here = self.config.location.describe();
         let store = Store::open(&self.config.location, self.master.seal())
             .await

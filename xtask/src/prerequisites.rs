@@ -46,6 +46,10 @@ pub(crate) const UTILITIES: Need =
 pub(crate) const KILL: Need =
     Need { what: "the program `kill`", package: "procps", is_there: || commands::exists("kill") };
 
+/// Tests kill processes at chosen system calls by it.
+pub(crate) const STRACE: Need =
+    Need { what: "strace", package: "strace", is_there: || commands::exists("strace") };
+
 /// The load generator of the benches.
 pub(crate) const WRK: Need =
     Need { what: "the load generator wrk", package: "wrk", is_there: || commands::exists("wrk") };

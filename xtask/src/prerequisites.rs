@@ -46,7 +46,17 @@ pub(crate) const UTILITIES: Need =
 pub(crate) const KILL: Need =
     Need { what: "the program `kill`", package: "procps", is_there: || commands::exists("kill") };
 
-/// Tests kill processes at chosen system calls by it.
+/// Tests set a server's wall clock by it.
+pub(crate) const FAKETIME: Need = Need {
+    what: "the library libfaketime",
+    package: "libfaketime",
+    is_there: || {
+        let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+        folders.map(|folder| folder.path().join("faketime/libfaketime.so.1")).any(|library| library.is_file())
+    },
+};
+
+/// Tests kill a server at a given system call by it.
 pub(crate) const STRACE: Need =
     Need { what: "strace", package: "strace", is_there: || commands::exists("strace") };
 

@@ -155,6 +155,7 @@ fn machine(_: &Options) -> Result<()> {
         &prerequisites::PYTHON,
         &prerequisites::UTILITIES,
         &prerequisites::KILL,
+        &prerequisites::FAKETIME,
         &prerequisites::STRACE,
     ])?;
     let programs = prerequisites::postgresql_programs().context("PostgreSQL's programs are gone")?;

@@ -1,7 +1,9 @@
 //! Taking power away holds everywhere when the call returns, and what was acknowledged stays.
 
 mod clocks;
+mod counts;
 mod overlap;
+mod steps;
 mod storm;
 mod trio;
 mod wire;

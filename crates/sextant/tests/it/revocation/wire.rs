@@ -2,8 +2,8 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Everything passes.
@@ -14,7 +14,14 @@ pub(super) const SILENT: u8 = 1;
 pub(super) const CUT: u8 = 2;
 
 /// One wire, for all connections of a server.
-pub(super) struct Wire(Arc<AtomicU8>);
+pub(super) struct Wire(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    passes: AtomicU8,
+    /// A connection on which this was said is cut once this was said as well, before it is answered.
+    trap: Mutex<Option<(&'static str, &'static str)>>,
+}
 
 impl Wire {
     /// Lays one, and says by which address it is reached.
@@ -24,18 +31,26 @@ impl Wire {
         let target: u16 = port.parse().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let own = listener.local_addr().unwrap().port();
-        let state = Arc::new(AtomicU8::new(OPEN));
+        let state = Arc::new(State::default());
         let held = state.clone();
         std::thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
-                if held.load(Ordering::SeqCst) == CUT {
+                if held.passes.load(Ordering::SeqCst) == CUT {
                     continue;
                 }
                 let Ok(far) = TcpStream::connect(("127.0.0.1", target)) else { continue };
                 let (near_again, far_again) = (near.try_clone().unwrap(), far.try_clone().unwrap());
                 let (there, back) = (held.clone(), held.clone());
-                std::thread::spawn(move || carry(near, far, &there));
-                std::thread::spawn(move || carry(far_again, near_again, &back));
+                let mute = Arc::new(AtomicBool::new(false));
+                let muted = mute.clone();
+                std::thread::spawn(move || {
+                    let mut primed = false;
+                    carry(near, far, &there, |said| there.watch(said, &mut primed, &mute));
+                });
+                std::thread::spawn(move || {
+                    let muted = || muted.load(Ordering::SeqCst);
+                    carry(far_again, near_again, &back, |_| if muted() { Passage::Never } else { Passage::Free });
+                });
             }
         });
         (format!("{head}:{own}/{database}"), Self(state))
@@ -43,25 +58,65 @@ impl Wire {
 
     /// Cutting lasts until every connection is gone.
     pub(super) fn set(&self, state: u8) {
-        self.0.store(state, Ordering::SeqCst);
+        self.0.passes.store(state, Ordering::SeqCst);
         if state == CUT {
             std::thread::sleep(Duration::from_millis(300));
         }
     }
+
+    /// Once: cuts a connection on which `first` was said when `then` has been said as well and arrived.
+    pub(super) fn cut_after(&self, first: &'static str, then: &'static str) {
+        *self.0.trap.lock().unwrap() = Some((first, then));
+    }
+
+    pub(super) fn has_cut(&self) -> bool {
+        self.0.trap.lock().unwrap().is_none()
+    }
 }
 
-fn carry(mut from: TcpStream, mut to: TcpStream, state: &AtomicU8) {
+impl State {
+    /// Looks at what is said to the database.
+    fn watch(&self, said: &[u8], primed: &mut bool, mute: &AtomicBool) -> Passage {
+        let mut trap = self.trap.lock().unwrap();
+        let Some((first, then)) = *trap else { return Passage::Free };
+        let says = |words: &str| said.windows(words.len()).any(|part| part == words.as_bytes());
+        *primed |= says(first);
+        if !(*primed && says(then)) {
+            return Passage::Free;
+        }
+        *trap = None;
+        mute.store(true, Ordering::SeqCst);
+        Passage::Last
+    }
+}
+
+/// Whether something is passed on.
+#[derive(PartialEq)]
+enum Passage {
+    Free,
+    /// It is, and nothing after it.
+    Last,
+    Never,
+}
+
+fn carry(mut from: TcpStream, mut to: TcpStream, state: &State, mut watch: impl FnMut(&[u8]) -> Passage) {
     from.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     let mut bytes = [0; 16 * 1024];
     loop {
-        if state.load(Ordering::SeqCst) == CUT {
+        if state.passes.load(Ordering::SeqCst) == CUT {
             break;
         }
         match from.read(&mut bytes) {
             Ok(0) => break,
-            Ok(_) if state.load(Ordering::SeqCst) == SILENT => {}
+            Ok(_) if state.passes.load(Ordering::SeqCst) == SILENT => {}
             Ok(count) => {
-                if to.write_all(&bytes[..count]).is_err() {
+                let passage = watch(&bytes[..count]);
+                if passage == Passage::Never || to.write_all(&bytes[..count]).is_err() {
+                    break;
+                }
+                if passage == Passage::Last {
+                    // It arrives and is acted upon before the connection ends.
+                    std::thread::sleep(Duration::from_millis(200));
                     break;
                 }
             }

@@ -159,6 +159,10 @@ impl Site {
         self.database_url.as_deref().expect("a shared database")
     }
 
+    pub(crate) fn server_lives(&mut self) -> bool {
+        self.server.as_mut().is_some_and(Server::lives)
+    }
+
     /// Stops the server cleanly.
     pub(crate) fn stop(&mut self) {
         let (status, _) = self.server.take().expect("the server runs").stop();
@@ -167,8 +171,10 @@ impl Site {
 
     /// Kills the server without a chance to do anything.
     pub(crate) fn kill(&mut self) {
-        let mut server = self.server.take().expect("the server runs");
-        server.signal("KILL");
+        let mut server = self.server.take().expect("the server was started");
+        if server.lives() {
+            server.signal("KILL");
+        }
         server.wait();
     }
 

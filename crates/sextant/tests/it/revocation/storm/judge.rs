@@ -4,7 +4,6 @@
 //! that moment must not succeed, whichever server it was sent to. A call that was not answered proves nothing.
 
 use super::load::Reply;
-use crate::revocation::LEASE;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -191,8 +190,11 @@ impl Judge {
         match reply.status {
             200 => {
                 if let Some(old) = &secret.predecessor {
-                    // Its use has ended the old secret: this answer may have overtaken the first one, which waits for all.
-                    old.dies_at(Instant::now() + LEASE, GONE);
+                    // Its use has ended the old secret, before this was answered.
+                    if matches!(old.state(), State::Live) {
+                        self.count("ended by use");
+                    }
+                    old.dies(GONE);
                 }
                 if let State::Dead { since, code, by_clock } = secret.state()
                     && asked.sent > since

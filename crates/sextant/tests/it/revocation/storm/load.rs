@@ -91,7 +91,7 @@ pub(super) fn run(node: &Node, judge: &Judge, mut dice: Dice, over: &AtomicBool)
             std::thread::sleep(Duration::from_millis(30));
         }
         // The servers must have time for everything else.
-        std::thread::sleep(Duration::from_millis(4));
+        std::thread::sleep(Duration::from_millis(8));
     }
 }
 

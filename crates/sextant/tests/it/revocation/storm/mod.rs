@@ -9,7 +9,7 @@ mod load;
 mod node;
 mod operator;
 
-use crate::site::eventually;
+use crate::site::{Client, eventually};
 use crate::support::dice::Dice;
 use crate::support::folder;
 use crate::support::postgres::Database;
@@ -17,6 +17,8 @@ use judge::{GONE, Judge, Secret, State};
 use load::{Reply, try_all};
 use node::{Disturbance, Node};
 use operator::Office;
+use serde_json::Value;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,8 +27,8 @@ use std::time::{Duration, Instant};
 struct Weather {
     deletions: usize,
     operators: usize,
-    /// How many keys each operator has.
-    population: usize,
+    /// How many keys there are at a time.
+    keys: usize,
     /// How many of a hundred calls are commands of the command line.
     commands: usize,
 }
@@ -47,7 +49,7 @@ fn three_servers_on_one_database() {
         .collect();
     let own = base.join("shell");
     share_master_key(&shell, &own);
-    let weather = Weather { deletions: wanted(300, 10_000), operators: 5, population: 50, commands: 3 };
+    let weather = Weather { deletions: wanted(300, 10_000), operators: 12, keys: 300, commands: 3 };
     weather.rages(&nodes, &own, Some(&database.url));
 }
 
@@ -55,7 +57,7 @@ fn three_servers_on_one_database() {
 fn a_server_and_the_command_line_on_one_file() {
     let data = folder("storm-sqlite").join("data");
     let nodes = [Node::start(0, &data, None)];
-    let weather = Weather { deletions: wanted(200, 2_000), operators: 4, population: 25, commands: 50 };
+    let weather = Weather { deletions: wanted(200, 2_000), operators: 6, keys: 120, commands: 40 };
     weather.rages(&nodes, &data, None);
 }
 
@@ -80,14 +82,16 @@ impl Weather {
     fn rages(&self, nodes: &[Node], shell: &Path, database_url: Option<&str>) {
         let judge = Judge::new(nodes.len());
         let mut dice = Dice::new(seed());
+        let admin = admin_key(shell, database_url);
         let office = Office {
             nodes,
             judge: &judge,
-            admin: admin_key(shell, database_url),
+            admin: admin.clone(),
             shell: shell.to_owned(),
             database_url: database_url.map(ToOwned::to_owned),
             commands: self.commands,
-            population: self.population,
+            seeded: seed_keys(self.keys, &judge, &nodes[0], &admin, shell, database_url),
+            operators: self.operators,
             over: AtomicBool::new(false),
         };
         let kinds = nodes[0].disturbances();
@@ -165,7 +169,8 @@ fn disturb_all(
         node.disturb(kind, judge, dice);
         judge.count(&kind.name());
         node.wait_until_ready();
-        judge.note("calm");
+        let (deleted, passed) = (judge.counted("deleted"), judge.counted("200"));
+        judge.note(&format!("calm; {deleted} deleted, {passed} times let in"));
         std::thread::sleep(Duration::from_millis(500 + dice.below(1000) as u64));
     }
 }
@@ -221,7 +226,29 @@ fn admin_key(shell: &Path, database_url: Option<&str>) -> String {
     made["key"].as_str().unwrap().to_owned()
 }
 
-fn command(shell: &Path, database_url: Option<&str>, arguments: &[&str]) -> serde_json::Value {
+/// Makes many keys at once.
+fn seed_keys(
+    count: usize,
+    judge: &Judge,
+    node: &Node,
+    admin: &str,
+    shell: &Path,
+    database_url: Option<&str>,
+) -> Vec<(Value, Arc<Secret>)> {
+    let made = command(shell, database_url, &["bench-seed", "--keys", &count.to_string()]);
+    let client = Client { address: node.address(), document: None };
+    let listed = client.get("/v2/api-keys?pageSize=1000").key(admin).expect(200).json();
+    let shown: HashMap<&str, &Value> = listed["apiKeys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|shown| (shown["id"].as_str().unwrap(), shown))
+        .collect();
+    let secrets = made["keys"].as_array().unwrap().iter().map(|key| key.as_str().unwrap());
+    secrets.map(|secret| (shown[&secret[4..16]].clone(), judge.add(secret, None))).collect()
+}
+
+fn command(shell: &Path, database_url: Option<&str>, arguments: &[&str]) -> Value {
     let url = database_url.map(|url| ["--database-url", url]);
     let arguments: Vec<&str> = arguments.iter().copied().chain(url.iter().flatten().copied()).collect();
     crate::support::run_on(shell, &arguments).json()

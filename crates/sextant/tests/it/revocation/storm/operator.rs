@@ -26,8 +26,9 @@ pub(super) struct Office<'a> {
     pub(super) database_url: Option<String>,
     /// How many of a hundred calls are commands.
     pub(super) commands: usize,
-    /// How many keys each operator has at a time.
-    pub(super) population: usize,
+    /// Keys to begin with, shared out among the operators, as they are shown; each with its secret.
+    pub(super) seeded: Vec<(Value, Arc<Secret>)>,
+    pub(super) operators: usize,
     pub(super) over: AtomicBool,
 }
 
@@ -54,12 +55,19 @@ struct Owned {
 }
 
 impl Owned {
+    fn new(shown: Value, current: Arc<Secret>) -> Self {
+        let id = text(&shown["id"]).to_owned();
+        Self { id, current, former: None, fading: Vec::new(), stage: Stage::Live, shown }
+    }
+
     fn secrets(&self) -> impl Iterator<Item = &Arc<Secret>> {
         std::iter::once(&self.current).chain(&self.former)
     }
 
     fn deleted(&mut self) {
-        self.secrets().chain(&self.fading).for_each(|secret| secret.dies(GONE));
+        for secret in self.secrets().chain(&self.fading) {
+            secret.dies(GONE);
+        }
         self.stage = Stage::Gone;
     }
 }
@@ -74,7 +82,9 @@ enum Outcome {
 
 /// Works until it is over.
 pub(super) fn run(office: &Office<'_>, number: usize, mut dice: Dice) {
-    let mut operator = Operator { office, number, made: 0, keys: Vec::new() };
+    let own = office.seeded.iter().skip(number).step_by(office.operators);
+    let keys: Vec<Owned> = own.map(|(shown, secret)| Owned::new(shown.clone(), secret.clone())).collect();
+    let mut operator = Operator { office, number, made: 0, population: keys.len(), keys };
     while !office.over.load(Ordering::Relaxed) {
         operator.act(&mut dice);
     }
@@ -84,17 +94,19 @@ struct Operator<'a> {
     office: &'a Office<'a>,
     number: usize,
     made: usize,
+    /// How many keys it has at a time.
+    population: usize,
     keys: Vec<Owned>,
 }
 
 impl Operator<'_> {
     fn act(&mut self, dice: &mut Dice) {
-        if self.keys.len() < self.office.population {
+        if self.keys.len() < self.population {
             return self.create(dice);
         }
         let mut key = self.keys.swap_remove(dice.below(self.keys.len()));
         match (key.stage, dice.below(100)) {
-            (Stage::Live, 35..) => self.change(&mut key, dice),
+            (Stage::Live, 45..) => self.change(&mut key, dice),
             (Stage::Disabled, 50..) => self.enable(&mut key, dice),
             _ => self.delete(&mut key, dice),
         }
@@ -129,16 +141,7 @@ impl Operator<'_> {
         match outcome {
             Outcome::Done(made) => {
                 let secret = self.office.judge.add(text(&made["key"]), None);
-                let shown = made["apiKey"].clone();
-                let id = text(&shown["id"]).to_owned();
-                self.keys.push(Owned {
-                    id,
-                    current: secret,
-                    former: None,
-                    fading: Vec::new(),
-                    stage: Stage::Live,
-                    shown,
-                });
+                self.keys.push(Owned::new(made["apiKey"].clone(), secret));
                 self.office.judge.count("created");
             }
             // Its secret was never seen.
@@ -237,17 +240,14 @@ impl Operator<'_> {
                 match overlap {
                     Overlap::None => current.dies(GONE),
                     Overlap::Short => {
-                        current.dies_by_clock(read_time(&made["apiKey"]["previousValidUntil"]), GONE);
+                        // Waiting for all servers can take longer than the overlap; then nobody says when it ended.
+                        match &made["apiKey"]["previousValidUntil"] {
+                            Value::Null => current.is_unsure(),
+                            end => current.dies_by_clock(read_time(end), GONE),
+                        }
                         key.fading.push(current.clone());
                     }
-                    Overlap::Long => key.former = Some(current.clone()),
-                    Overlap::UntilUsed => {
-                        key.former = Some(current.clone());
-                        if self.opens(text(&made["key"]), dice) {
-                            current.dies(GONE);
-                            self.office.judge.count("ended by use");
-                        }
-                    }
+                    Overlap::Long | Overlap::UntilUsed => key.former = Some(current.clone()),
                 }
                 let predecessor = matches!(overlap, Overlap::UntilUsed).then(|| current.clone());
                 key.current = self.office.judge.add(text(&made["key"]), predecessor);
@@ -337,13 +337,6 @@ impl Operator<'_> {
         }
     }
 
-    /// The first use of a secret that nobody else knows yet.
-    fn opens(&self, secret: &str, dice: &mut Dice) -> bool {
-        let client = Client { address: dice.pick(self.office.nodes).address(), document: None };
-        let call = client.get("/v2/developers/schema").key(secret);
-        call.try_send().is_ok_and(|answer| answer.status == 200)
-    }
-
     fn command(&self, arguments: &[&str]) -> Outcome {
         let mut command = sextant(arguments);
         command.args(["--output", "json"]).arg("--data").arg(&self.office.shell);
@@ -370,7 +363,7 @@ impl Overlap {
     fn body(&self) -> Value {
         match self {
             Self::None => json!({}),
-            Self::Short => json!({"overlapSeconds": 1}),
+            Self::Short => json!({"overlapSeconds": 3}),
             Self::Long => json!({"overlapSeconds": LONG_OVERLAP}),
             Self::UntilUsed => json!({"overlapSeconds": LONG_OVERLAP, "endOverlapOnFirstUse": true}),
         }

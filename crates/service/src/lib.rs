@@ -24,7 +24,9 @@ pub use audit::{AuditQuery, ChainReport};
 pub use developers::{DeveloperPage, DeveloperQuery, Directory, Preview, Upserted};
 pub use error::Failure;
 pub use install::{FirstAdmin, Installation};
-pub use keys::{CreateKey, Idempotency, KeyList, KeyQuery, KeyView, Minted, PatchKey, RotateKey};
+pub use keys::{
+    CreateKey, Idempotency, KeyList, KeyQuery, KeyUsage, KeyView, Minted, PatchKey, RotateKey, UsageQuery,
+};
 pub use metrics::Metrics;
 pub use people::{BindingInput, CreateUser, PatchUser, UserView};
 pub use ring::{Entry, LEASE, Ring};

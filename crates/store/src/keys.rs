@@ -107,6 +107,8 @@ pub struct KeyFilter {
     pub unused_since: Option<Time>,
     /// Running out before (and not yet run out).
     pub expiring_before: Option<Time>,
+    /// Made by the key or person with this id.
+    pub created_by: Option<String>,
 }
 
 /// What a list is ordered by.
@@ -255,7 +257,8 @@ impl Store {
              and ($5 is null or k.name_folded like $5 escape '!' or lower(k.description) like $5 escape '!' \
                  or lower(k.id) like $5 escape '!') \
              and ($6 is null or coalesce(u.last_used_at, k.created_at) < $6) \
-             and ($7 is null or (k.expires_at < $7 and k.expires_at > $4)) ";
+             and ($7 is null or (k.expires_at < $7 and k.expires_at > $4)) \
+             and ($8 is null or k.created_by_id = $8) ";
         let values = args![
             project.as_str(),
             filter.role.map(KeyRole::name),
@@ -264,6 +267,7 @@ impl Store {
             filter.search.as_deref().map(pattern),
             filter.unused_since.map(Time::micros),
             filter.expiring_before.map(Time::micros),
+            filter.created_by.as_deref(),
         ];
         let count: Vec<(i64,)> = self
             .db
@@ -281,7 +285,7 @@ impl Store {
         let rows: Vec<KeyRow> = self
             .db
             .all_of(
-                format!("{} {condition} order by {column} {way}, k.id {way} limit $8 offset $9", select!()),
+                format!("{} {condition} order by {column} {way}, k.id {way} limit $9 offset $10", select!()),
                 page,
             )
             .await?;
@@ -513,6 +517,7 @@ impl Tx<ApiKeysWrite> {
             .execute_in("delete from api_key_former_secrets where key_id in", Vec::new(), list())
             .await?;
         self.inner.execute_in("delete from api_key_usage where key_id in", Vec::new(), list()).await?;
+        self.inner.execute_in("delete from api_key_usage_hours where key_id in", Vec::new(), list()).await?;
         self.inner.execute_in("delete from api_keys where id in", Vec::new(), list()).await?;
         Ok(())
     }

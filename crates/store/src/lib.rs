@@ -13,6 +13,7 @@ mod ring;
 mod rollback;
 mod tenancy;
 mod tx;
+mod usage;
 
 pub use audit::{AuditFilter, AuditPage};
 pub use db::{Glance, Location, Wakeups};
@@ -23,6 +24,7 @@ pub use people::{PasswordHash, SessionRecord, UserRecord};
 pub use ring::{ChangeKind, Changes, LeaseRow, RingRow, RingSnapshot, UsageDelta};
 pub use tenancy::{OrganizationRecord, ProjectRecord};
 pub use tx::Tx;
+pub use usage::USAGE_HOURS_KEPT;
 
 use db::Db;
 use sextant_core::key::Seal;

@@ -8,6 +8,7 @@ mod people;
 mod session;
 mod system;
 mod tenancy;
+mod usage;
 
 pub(crate) use developers::ValidationErrorBody;
 
@@ -16,6 +17,7 @@ use crate::rooms::Rooms;
 /// Adds every route.
 pub(crate) fn add(rooms: Rooms) -> Rooms {
     let rooms = keys::add(rooms);
+    let rooms = usage::add(rooms);
     let rooms = developers::add(rooms);
     let rooms = session::add(rooms);
     let rooms = people::add(rooms);

@@ -31,7 +31,7 @@ pub use metrics::Metrics;
 pub use people::{BindingInput, CreateUser, PatchUser, UserView};
 pub use ring::{Entry, LEASE, Ring};
 pub use sessions::{SignedIn, Who, person_caller};
-pub use sextant_store::UserRecord;
+pub use sextant_store::{SessionEntry, UserRecord};
 pub use tenancy::{OrganizationView, ProjectView};
 pub use verify::{Admission, Moment};
 

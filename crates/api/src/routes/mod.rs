@@ -6,6 +6,7 @@ mod keys;
 mod pages;
 mod people;
 mod session;
+mod sessions;
 mod system;
 mod tenancy;
 mod usage;
@@ -20,6 +21,7 @@ pub(crate) fn add(rooms: Rooms) -> Rooms {
     let rooms = usage::add(rooms);
     let rooms = developers::add(rooms);
     let rooms = session::add(rooms);
+    let rooms = sessions::add(rooms);
     let rooms = people::add(rooms);
     let rooms = tenancy::add(rooms);
     let rooms = audit::add(rooms);

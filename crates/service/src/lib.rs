@@ -14,13 +14,14 @@ mod passwords;
 mod people;
 mod ring;
 mod rollback;
+mod seeding;
 mod sessions;
 mod tenancy;
 mod throttle;
 mod usage;
 mod verify;
 
-pub use audit::{AuditQuery, ChainReport};
+pub use audit::{AuditExport, AuditQuery, ChainReport};
 pub use developers::{DeveloperPage, DeveloperQuery, Directory, Preview, Upserted};
 pub use error::Failure;
 pub use install::{FirstAdmin, Installation};
@@ -31,7 +32,7 @@ pub use metrics::Metrics;
 pub use people::{BindingInput, CreateUser, PatchUser, UserView};
 pub use ring::{Entry, LEASE, Ring};
 pub use sessions::{SignedIn, Who, person_caller};
-pub use sextant_store::{SessionEntry, UserRecord};
+pub use sextant_store::{SessionEntry, UserFilter, UserRecord};
 pub use tenancy::{OrganizationView, ProjectView};
 pub use verify::{Admission, Moment};
 

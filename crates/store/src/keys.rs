@@ -301,7 +301,7 @@ impl Store {
 }
 
 /// A `like` pattern that finds a part, with what is special in it made plain.
-fn pattern(part: &str) -> String {
+pub(crate) fn pattern(part: &str) -> String {
     let mut text = String::from("%");
     for character in sextant_core::text::fold(part).chars() {
         if matches!(character, '%' | '_' | '!') {

@@ -16,12 +16,12 @@ mod tenancy;
 mod tx;
 mod usage;
 
-pub use audit::{AuditFilter, AuditPage};
+pub use audit::{AuditFilter, AuditPage, AuditPlace, AuditSelection};
 pub use db::{Glance, Location, Wakeups};
 pub use developers::{ChangesDevelopers, StoredDeveloper, StoredVersion};
 pub use error::StoreError;
 pub use keys::{FormerSecret, KeyFilter, KeyOrder, KeyRecord, NewKey};
-pub use people::{PasswordHash, SessionRecord, UserRecord};
+pub use people::{PasswordHash, SessionRecord, UserFilter, UserRecord};
 pub use ring::{ChangeKind, Changes, LeaseRow, RingRow, RingSnapshot, UsageDelta};
 pub use sessions::SessionEntry;
 pub use tenancy::{OrganizationRecord, ProjectRecord};

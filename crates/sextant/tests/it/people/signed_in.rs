@@ -111,11 +111,9 @@ fn account_admins_see_and_end_those_of_others(ground: Ground) {
     site.delete(&path).session(&admin).expect(204);
     assert!(status(&ada).iter().chain(&status(&third)).all(|status| *status == 401));
     assert_eq!(sessions(&site, &path, &admin).len(), 0);
-    let before = site.entries(&admin, "").len();
     site.delete(&path).session(&admin).expect(204);
-    assert_eq!(site.entries(&admin, "").len(), before, "nothing changed");
     let entries = site.entries(&admin, "&type=USER_LOGIN&action=DELETED");
-    assert_eq!(entries.len(), 3, "one for each session");
+    assert_eq!(entries.len(), 3, "one for each session, none for ending nothing");
     for entry in &entries {
         assert_eq!((&entry["subjectId"], &entry["actor"]["name"]), (&json!(ada.user), &json!(ADMIN)));
     }

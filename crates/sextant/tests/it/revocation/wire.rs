@@ -49,7 +49,12 @@ impl Wire {
                 });
                 std::thread::spawn(move || {
                     let muted = || muted.load(Ordering::SeqCst);
-                    carry(far_again, near_again, &back, |_| if muted() { Passage::Never } else { Passage::Free });
+                    carry(
+                        far_again,
+                        near_again,
+                        &back,
+                        |_| if muted() { Passage::Never } else { Passage::Free },
+                    );
                 });
             }
         });

@@ -12,6 +12,7 @@ mod origin;
 mod query;
 mod rooms;
 mod routes;
+mod stream;
 
 use axum::body::Body;
 use bytes::Bytes;

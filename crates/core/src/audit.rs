@@ -61,6 +61,7 @@ words!(
         Exposed "EXPOSED" "Its secret was seen where it must not be.";
         Success "SUCCESS" "It was let in.";
         Fail "FAIL" "It was refused.";
+        PasswordResetStarted "PASSWORD_RESET_STARTED" "A link for setting a password was made.";
         PasswordReset "PASSWORD_RESET_FINISHED" "A password was set.";
     }
 );

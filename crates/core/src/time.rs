@@ -48,6 +48,13 @@ impl Time {
         Self(self.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    /// When the hour, day or other span that holds this instant began; spans are counted from the epoch, in UTC.
+    #[must_use]
+    pub fn floor(self, span: Duration) -> Self {
+        let span = i64::try_from(span.as_micros()).unwrap_or(i64::MAX).max(1);
+        Self(self.0.saturating_sub(self.0.rem_euclid(span)))
+    }
+
     /// How long it is from `earlier` to this instant; zero if it is not later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -72,6 +79,21 @@ mod tests {
         let time = Time::parse("2026-11-23T12:00:00.123456+02:00").unwrap();
         assert_eq!(time.to_string(), "2026-11-23T10:00:00.123Z");
         assert_eq!(Time::from_micros(0).to_string(), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn a_span_holds_its_beginning_and_not_its_end() {
+        let hour = Duration::from_hours(1);
+        for (time, began) in [
+            ("2026-11-23T10:00:00.000Z", "2026-11-23T10:00:00.000Z"),
+            ("2026-11-23T10:59:59.999Z", "2026-11-23T10:00:00.000Z"),
+            ("2026-11-23T11:00:00.000Z", "2026-11-23T11:00:00.000Z"),
+            ("1969-12-31T23:59:59.999Z", "1969-12-31T23:00:00.000Z"),
+        ] {
+            assert_eq!(Time::parse(time).unwrap().floor(hour), Time::parse(began).unwrap(), "{time}");
+        }
+        let day = Time::parse("2026-11-23T23:30:00Z").unwrap().floor(hour * 24);
+        assert_eq!(day.to_string(), "2026-11-23T00:00:00.000Z");
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use crate::Sextant;
 use crate::error::Failure;
 use sextant_core::access::{Caller, Scope};
-use sextant_core::audit::{ACCOUNT_CHAIN, Event, Head, Kind, Verifier};
+use sextant_core::audit::{ACCOUNT_CHAIN, Entry, Event, Head, Kind, Verifier};
 use sextant_core::code::Code;
 use sextant_core::permission::Permission;
 use sextant_core::time::Time;
-use sextant_store::{AuditFilter, AuditPage};
+use sextant_store::{AuditFilter, AuditPage, AuditPlace, AuditSelection, Store};
 use std::sync::Arc;
 
 /// Which entries are wanted; empty lists mean any.
@@ -27,6 +27,28 @@ pub struct AuditQuery {
     pub from: Option<String>,
     /// RFC 3339, before.
     pub to: Option<String>,
+}
+
+/// All entries that fit, newest first, read part by part.
+#[derive(Debug)]
+pub struct AuditExport {
+    store: Store,
+    selection: Option<AuditSelection>,
+    after: Option<AuditPlace>,
+}
+
+impl AuditExport {
+    /// The next entries; none at the end.
+    pub async fn next(&mut self) -> Result<Vec<Entry>, Failure> {
+        const AT_ONCE: i64 = 1_000;
+        let Some(selection) = &self.selection else { return Ok(Vec::new()) };
+        let entries = self.store.audit_after(selection, self.after.as_ref(), AT_ONCE).await?;
+        self.after = entries.last().map(AuditPlace::of);
+        if self.after.is_none() {
+            self.selection = None;
+        }
+        Ok(entries)
+    }
 }
 
 /// What a check of one chain found.
@@ -52,6 +74,13 @@ impl Sextant {
     ) -> Result<AuditPage, Failure> {
         let filter = self.audit_filter(caller, query).await?;
         Ok(self.store.audit_page(&filter, page.0, page.1).await?)
+    }
+
+    /// Every entry that fits, of every chain that the caller may see.
+    pub async fn audit_export(&self, caller: &Caller, query: &AuditQuery) -> Result<AuditExport, Failure> {
+        let filter = self.audit_filter(caller, query).await?;
+        let selection = self.store.audit_select(&filter).await?;
+        Ok(AuditExport { store: self.store.clone(), selection, after: None })
     }
 
     async fn audit_filter(&self, caller: &Caller, query: &AuditQuery) -> Result<AuditFilter, Failure> {
@@ -125,12 +154,12 @@ impl Sextant {
                 seen += i64::try_from(entries.len()).unwrap_or(0);
                 progress(seen);
             }
-            reports.push(ChainReport {
-                entries: verifier.entries(),
-                head: head.map_or_else(String::new, |head| head.hash.clone()),
-                problems: verifier.finish(head, &seal),
-                chain,
-            });
+            let entries = verifier.entries();
+            let mut problems = verifier.finish(head, &seal);
+            let misfiled = self.store.audit_misfiled(&chain).await?;
+            problems.extend(misfiled.into_iter().map(|problem| format!("chain {chain}: {problem}")));
+            let head = head.map_or_else(String::new, |head| head.hash.clone());
+            reports.push(ChainReport { chain, entries, head, problems });
         }
         Ok(reports)
     }
@@ -164,7 +193,6 @@ const PUBLISHED: &[&str] = &[
     "ASSESSMENT",
     "ANSWERED",
     "SENT",
-    "PASSWORD_RESET_STARTED",
 ];
 
 fn words(

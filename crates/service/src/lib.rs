@@ -16,23 +16,26 @@ mod people;
 mod restore;
 mod ring;
 mod rollback;
+mod seeding;
 mod sessions;
 mod tenancy;
 mod throttle;
 mod usage;
 mod verify;
 
-pub use audit::{AuditQuery, ChainReport};
+pub use audit::{AuditExport, AuditQuery, ChainReport};
 pub use developers::{DeveloperPage, DeveloperQuery, Directory, Preview, Upserted};
 pub use error::Failure;
 pub use install::{FirstAdmin, Installation};
-pub use keys::{CreateKey, Idempotency, KeyList, KeyQuery, KeyView, Minted, PatchKey, RotateKey};
+pub use keys::{
+    CreateKey, Idempotency, KeyList, KeyQuery, KeyUsage, KeyView, Minted, PatchKey, RotateKey, UsageQuery,
+};
 pub use metrics::Metrics;
 pub use people::{BindingInput, CreateUser, PatchUser, UserView};
 pub use restore::{Restored, Since, hold_against};
 pub use ring::{Entry, LEASE, Ring};
 pub use sessions::{SignedIn, Who, person_caller};
-pub use sextant_store::UserRecord;
+pub use sextant_store::{SessionEntry, UserFilter, UserRecord};
 pub use tenancy::{OrganizationView, ProjectView};
 pub use verify::{Admission, Moment};
 

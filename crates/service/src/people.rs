@@ -14,7 +14,7 @@ use sextant_core::key::Token;
 use sextant_core::permission::PersonRole;
 use sextant_core::permission::action::{UsersRead, UsersWrite};
 use sextant_core::text::Name;
-use sextant_store::{PasswordHash, ProjectRecord, StoreError, UserRecord};
+use sextant_store::{PasswordHash, ProjectRecord, StoreError, UserFilter, UserRecord};
 
 /// A role and where it is to hold: without identifiers at the account.
 #[derive(Clone, Debug)]
@@ -63,14 +63,15 @@ pub struct UserView {
 }
 
 impl Sextant {
-    /// A page of people.
+    /// A page of the people who fit.
     pub async fn list_users(
         &self,
         caller: &Caller,
+        filter: &UserFilter,
         page: (i64, i64),
     ) -> Result<(Vec<UserView>, i64), Failure> {
         caller.permit::<UsersRead>(&Scope::Account)?;
-        let (users, total) = self.store.user_page(page.0, page.1).await?;
+        let (users, total) = self.store.user_page(filter, page).await?;
         let projects = self.store.projects().await?;
         Ok((users.into_iter().map(|user| view(user, &projects)).collect(), total))
     }
@@ -176,8 +177,17 @@ impl Sextant {
         let held =
             |user: &UserRecord| user.bindings.iter().map(|(_, binding)| binding.clone()).collect::<Vec<_>>();
         let (old, new) = (held(&before), held(&after));
-        let number =
-            tx.commit(vec![user_note(Event::Edited, &after, Some((&before, &old)), Some(&new))]).await?;
+        let mut notes = Vec::new();
+        if user_fields(&before, &old) != user_fields(&after, &new) {
+            notes.push(user_note(Event::Edited, &after, Some((&before, &old)), Some(&new)));
+        }
+        if token.is_some() {
+            notes.push(user_note(Event::PasswordResetStarted, &after, None, None));
+        }
+        if notes.is_empty() {
+            return Ok((view(before, &projects), None));
+        }
+        let number = tx.commit(notes).await?;
         self.record_taken(number).await;
         Ok((view(after, &projects), token))
     }

@@ -4,13 +4,16 @@ use crate::Sextant;
 use crate::error::Failure;
 use crate::passwords::Password;
 use crate::people::user_note;
+use serde_json::json;
 use sextant_core::access::{Actor, Authority, Caller, Housekeeping, Origin, OwnSession, Permit, Scope};
 use sextant_core::audit::{Event, Kind, Note};
 use sextant_core::code::Code;
 use sextant_core::email::Email;
+use sextant_core::id::UserId;
 use sextant_core::key::Token;
+use sextant_core::permission::action::{UsersRead, UsersWrite};
 use sextant_core::time::Time;
-use sextant_store::{PasswordHash, SessionRecord, UserRecord};
+use sextant_store::{PasswordHash, SessionEntry, SessionRecord, UserRecord};
 use std::time::Duration;
 
 /// A session ends after this in any case, and after this without use.
@@ -114,6 +117,75 @@ impl Sextant {
         Ok(())
     }
 
+    /// A page of one's own sessions, the one used last first.
+    pub async fn own_sessions(
+        &self,
+        who: &Who,
+        page: (i64, i64),
+    ) -> Result<(Vec<SessionEntry>, i64), Failure> {
+        let now = self.clock.now();
+        Ok(self.store.sessions_of(&who.session.user.id, (now, now.minus(IDLE)), page).await?)
+    }
+
+    /// A page of a person's sessions, the one used last first.
+    pub async fn user_sessions(
+        &self,
+        caller: &Caller,
+        user: &str,
+        page: (i64, i64),
+    ) -> Result<(Vec<SessionEntry>, i64), Failure> {
+        caller.permit::<UsersRead>(&Scope::Account)?;
+        let now = self.clock.now();
+        let user = self.person_named(user).await?;
+        Ok(self.store.sessions_of(&user.id, (now, now.minus(IDLE)), page).await?)
+    }
+
+    /// Ends one of one's own sessions. Sessions are looked up at each request, so that it is dead everywhere.
+    pub async fn end_own_session(&self, who: &Who, id: &str) -> Result<(), Failure> {
+        let now = self.clock.now();
+        let user = &who.session.user;
+        let permit = who.caller.permit_own::<OwnSession>(&Scope::Account);
+        let mut tx = self.store.begin(permit, now).await?;
+        let ended = tx.end_live_sessions(&user.id, Some(id), now.minus(IDLE)).await?;
+        if ended.is_empty() {
+            return Err(Failure::not_found("session"));
+        }
+        tx.commit(ended.iter().map(|session| end_note(user, session)).collect()).await?;
+        Ok(())
+    }
+
+    /// Ends one session of a person.
+    pub async fn end_user_session(&self, caller: &Caller, user: &str, id: &str) -> Result<(), Failure> {
+        if self.end_sessions_of(caller, user, Some(id)).await? == 0 {
+            return Err(Failure::not_found("session"));
+        }
+        Ok(())
+    }
+
+    /// Ends all sessions of a person.
+    pub async fn end_user_sessions(&self, caller: &Caller, user: &str) -> Result<(), Failure> {
+        self.end_sessions_of(caller, user, None).await.map(drop)
+    }
+
+    async fn end_sessions_of(
+        &self,
+        caller: &Caller,
+        user: &str,
+        only: Option<&str>,
+    ) -> Result<usize, Failure> {
+        let permit = caller.permit::<UsersWrite>(&Scope::Account)?;
+        let user = self.person_named(user).await?;
+        let now = self.clock.now();
+        let mut tx = self.store.begin(permit, now).await?;
+        let ended = tx.end_live_sessions(&user.id, only, now.minus(IDLE)).await?;
+        tx.commit(ended.iter().map(|session| end_note(&user, session)).collect()).await?;
+        Ok(ended.len())
+    }
+
+    async fn person_named(&self, id: &str) -> Result<UserRecord, Failure> {
+        self.store.user(&UserId::new(id)).await?.ok_or_else(|| Failure::not_found("person"))
+    }
+
     /// Uses a one-time link: makes the first administrator, or sets a person's password; and signs them in.
     pub async fn set_up(
         &self,
@@ -180,6 +252,23 @@ impl Sextant {
         let number = tx.commit(vec![user_note(Event::PasswordReset, &user, None, None)]).await?;
         self.record_taken(number).await;
         Ok(())
+    }
+}
+
+/// What the audit log says of a session that someone ended.
+fn end_note(user: &UserRecord, session: &SessionEntry) -> Note {
+    Note {
+        kind: Kind::UserLogin,
+        event: Event::Deleted,
+        subject_id: user.id.to_string(),
+        subject_name: user.email.clone(),
+        before: Some(json!({
+            "session": session.id,
+            "createdAt": session.created_at.to_string(),
+            "address": session.address,
+            "userAgent": session.user_agent,
+        })),
+        after: None,
     }
 }
 

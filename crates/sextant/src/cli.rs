@@ -112,14 +112,17 @@ pub(crate) enum Command {
     /// Print the configuration reference
     #[command(hide = true)]
     Reference,
-    /// Store many keys at once, for measuring
+    /// Store many keys and audit entries at once, for measuring
     #[command(hide = true)]
     BenchSeed {
         #[command(flatten)]
         store: StoreFlags,
-        /// How many
-        #[arg(long, value_name = "N")]
+        /// How many keys
+        #[arg(long, value_name = "N", default_value_t = 0)]
         keys: usize,
+        /// How many entries of the audit log
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        audit: usize,
     },
 }
 

@@ -89,7 +89,8 @@ pub(crate) struct ServerFlags {
     /// How many client connections may be open; more have to wait (default: `10000`)
     #[arg(long, env = "SEXTANT_MAX_CONNECTIONS", value_name = "N", help_heading = "Server")]
     pub(crate) max_connections: Option<usize>,
-    /// Go on with a database that was put back from a copy, with every key switched off
+    /// Go on with a database that was put back from a copy: keys that are known as deleted are deleted, all others are
+    /// switched off
     #[arg(long, help_heading = "Server")]
     pub(crate) accept_rollback: bool,
     /// How long a client may take to send a request's head

@@ -1,5 +1,10 @@
 //! Reading the audit log; entries are written where a change is committed.
 
+mod find;
+mod groups;
+
+pub use find::{AuditPlace, AuditSelection};
+
 use crate::Store;
 use crate::db::{Value, args};
 use crate::error::StoreError;
@@ -14,9 +19,11 @@ macro_rules! columns {
     };
 }
 
-pub(crate) const INSERT: &str = concat!("insert into audit_entries (", columns!(), ") values");
+const COLUMNS: &str = columns!();
 
-pub(crate) fn values(entry: Entry) -> Vec<Value> {
+pub(crate) const INSERT: &str = concat!("insert into audit_entries (", columns!(), ", group_id) values");
+
+pub(crate) fn values(entry: Entry, group: i64) -> Vec<Value> {
     args![
         entry.chain,
         entry.sequence,
@@ -35,6 +42,7 @@ pub(crate) fn values(entry: Entry) -> Vec<Value> {
         entry.request_id,
         entry.previous_hash,
         entry.hash,
+        group,
     ]
 }
 
@@ -111,76 +119,7 @@ pub struct AuditPage {
     pub total: i64,
 }
 
-impl AuditFilter {
-    /// The condition in SQL and its parameters; lists are written as so many parameters.
-    fn condition(&self) -> (String, Vec<Value>) {
-        let mut values: Vec<Value> = Vec::new();
-        let mut parts: Vec<String> = Vec::new();
-        let mut one_of = |column: &str, words: Vec<Value>, parts: &mut Vec<String>| {
-            if words.is_empty() {
-                return;
-            }
-            let places: Vec<String> =
-                (0..words.len()).map(|at| format!("${}", values.len() + at + 1)).collect();
-            parts.push(format!("{column} in ({})", places.join(",")));
-            values.extend(words);
-        };
-        one_of("chain", self.chains.iter().map(Value::from).collect(), &mut parts);
-        one_of(
-            "lower(actor_name)",
-            self.actors.iter().map(|name| name.to_lowercase().into()).collect(),
-            &mut parts,
-        );
-        one_of("kind", self.kinds.iter().map(|word| Value::from(*word)).collect(), &mut parts);
-        one_of("event", self.events.iter().map(|word| Value::from(*word)).collect(), &mut parts);
-        one_of("subject_id", self.subject.iter().map(Value::from).collect(), &mut parts);
-        for (column, bound) in [("at >=", self.from), ("at <", self.to)] {
-            if let Some(bound) = bound {
-                values.push(bound.micros().into());
-                parts.push(format!("{column} ${}", values.len()));
-            }
-        }
-        if self.chains.is_empty() {
-            parts.push("1 = 0".to_owned());
-        }
-        (parts.join(" and "), values)
-    }
-}
-
 impl Store {
-    /// Entries that fit, newest first.
-    pub async fn audit_page(
-        &self,
-        filter: &AuditFilter,
-        offset: i64,
-        limit: i64,
-    ) -> Result<AuditPage, StoreError> {
-        let (condition, values) = filter.condition();
-        let count: Vec<(i64,)> = self
-            .db
-            .all_of(format!("select count(*) from audit_entries where {condition}"), values.clone())
-            .await?;
-        let mut page_values = values;
-        page_values.push(limit.into());
-        page_values.push(offset.into());
-        let (limit_at, offset_at) = (page_values.len() - 1, page_values.len());
-        let rows: Vec<EntryRow> = self
-            .db
-            .all_of(
-                format!(
-                    "select {} from audit_entries where {condition}
-                     order by at desc, chain, sequence desc limit ${limit_at} offset ${offset_at}",
-                    columns!()
-                ),
-                page_values,
-            )
-            .await?;
-        Ok(AuditPage {
-            entries: rows.into_iter().map(Into::into).collect(),
-            total: count.first().map_or(0, |(count,)| *count),
-        })
-    }
-
     /// The chains' heads.
     pub async fn audit_heads(&self) -> Result<Vec<Head>, StoreError> {
         let rows: Vec<(String, i64, String, String)> = self

@@ -46,7 +46,7 @@ impl Store {
     /// Writes everything as of one moment into an empty file, while others read and write.
     pub async fn back_up(&self, file: &Path, taken_at: Time, version: &str) -> Result<Backup, StoreError> {
         let copied = self.db.copy_file(file).await?;
-        let draft = Self { db: Db::open_draft(file).await?, seal: self.seal.clone() };
+        let draft = Self::open_draft(file, self.seal.clone()).await?;
         let done = async {
             if !copied {
                 let tables = draft.db.tables().await?;
@@ -87,9 +87,14 @@ impl Store {
         Ok(Self { db: Db::open_still(file).await?, seal })
     }
 
-    /// Opens a database in whatever shape it is.
-    pub async fn open_as_is(location: &crate::Location, seal: Seal) -> Result<Self, StoreError> {
-        Ok(Self { db: Db::connect(location).await?, seal })
+    /// Opens a copy that nobody else uses and brings it to this version's shape. Closed, it is one file that can be moved.
+    pub async fn open_draft(file: &Path, seal: Seal) -> Result<Self, StoreError> {
+        Ok(Self { db: Db::open_draft(file).await?, seal })
+    }
+
+    /// Opens a database that is a file in whatever shape it is.
+    pub async fn open_as_is(file: &Path, seal: Seal) -> Result<Self, StoreError> {
+        Ok(Self { db: Db::open_as_is(file).await?, seal })
     }
 
     /// What kind of backup this is; `None` if it is none.

@@ -161,7 +161,16 @@ impl Db {
     /// Opens the database, makes it if it is a file that is not there, and brings it to this version's shape.
     /// The calling runtime must outlive every use.
     pub(crate) async fn open(location: &Location) -> Result<Self, StoreError> {
-        let db = Self::connect(location).await?;
+        let pools = match location {
+            Location::Sqlite(path) => open_sqlite(path).await?,
+            Location::Postgres(url) => open_postgres(&url.0).await?,
+        };
+        let log = location.file().map(|path| {
+            let mut name = path.as_os_str().to_owned();
+            name.push("-wal");
+            PathBuf::from(name)
+        });
+        let db = Self { pools, runtime: Handle::current(), log };
         db.migrate().await?;
         Ok(db)
     }

@@ -13,19 +13,23 @@ mod people;
 mod revocations;
 mod ring;
 mod rollback;
+mod sessions;
 mod tenancy;
 mod tx;
+mod usage;
 
-pub use audit::{AuditFilter, AuditPage};
+pub use audit::{AuditFilter, AuditPage, AuditPlace, AuditSelection};
 pub use backup::{Backup, Standing};
 pub use db::{Glance, Location, Wakeups, is_database_file};
 pub use developers::{ChangesDevelopers, StoredDeveloper, StoredVersion};
 pub use error::StoreError;
 pub use keys::{FormerSecret, KeyFilter, KeyOrder, KeyRecord, NewKey};
-pub use people::{PasswordHash, SessionRecord, UserRecord};
+pub use people::{PasswordHash, SessionRecord, UserFilter, UserRecord};
 pub use ring::{ChangeKind, Changes, LeaseRow, RingRow, RingSnapshot, UsageDelta};
+pub use sessions::SessionEntry;
 pub use tenancy::{OrganizationRecord, ProjectRecord};
 pub use tx::Tx;
+pub use usage::USAGE_HOURS_KEPT;
 
 use db::Db;
 use sextant_core::key::Seal;

@@ -1,7 +1,8 @@
 //! People: users, the roles they hold, their sessions, and one-time links.
 
-use crate::db::args;
+use crate::db::{Value, args};
 use crate::error::StoreError;
+use crate::keys::pattern;
 use crate::{Store, Tx};
 use sextant_core::access::{Binding, BindingScope, Housekeeping, OwnSession};
 use sextant_core::id::{BindingId, Identifier, ProjectId, UserId};
@@ -9,6 +10,7 @@ use sextant_core::key::KeyMac;
 use sextant_core::permission::PersonRole;
 use sextant_core::permission::action::UsersWrite;
 use sextant_core::revocation::RevocationKind;
+use sextant_core::text::fold;
 use sextant_core::time::Time;
 
 /// A person.
@@ -28,6 +30,15 @@ pub struct UserRecord {
     pub created_at: Time,
     /// The roles they hold, oldest first.
     pub bindings: Vec<(BindingId, Binding)>,
+}
+
+/// Which people a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct UserFilter {
+    /// Part of the e-mail address or name, without regard to case.
+    pub search: Option<String>,
+    /// Only those who may sign in, or only those who may not.
+    pub active: Option<bool>,
 }
 
 /// A password's Argon2id hash. It does not print.
@@ -97,21 +108,37 @@ impl Store {
         Ok(count.map_or(0, |(count,)| count))
     }
 
-    /// A page of people in order of e-mail address, and how many there are.
-    pub async fn user_page(&self, offset: i64, limit: i64) -> Result<(Vec<UserRecord>, i64), StoreError> {
+    /// A page of the people who fit in order of e-mail address, and how many fit in all.
+    pub async fn user_page(
+        &self,
+        filter: &UserFilter,
+        (offset, limit): (i64, i64),
+    ) -> Result<(Vec<UserRecord>, i64), StoreError> {
+        let fits: Vec<Value> = args![filter.search.as_deref().map(pattern), filter.active.map(i64::from)];
         let users: Vec<UserRow> = self
             .db
             .all(
                 "select id, email, name, password_hash, active, created_at from users
-                 order by email_folded limit $1 offset $2",
-                args![limit, offset],
+                 where ($1 is null or email_folded like $1 escape '!' or name_folded like $1 escape '!')
+                     and ($2 is null or $2 = case when active then 1 else 0 end)
+                 order by email_folded limit $3 offset $4",
+                [fits.clone(), args![limit, offset]].concat(),
+            )
+            .await?;
+        let count: Option<(i64,)> = self
+            .db
+            .optional(
+                "select count(*) from users
+                 where ($1 is null or email_folded like $1 escape '!' or name_folded like $1 escape '!')
+                     and ($2 is null or $2 = case when active then 1 else 0 end)",
+                fits,
             )
             .await?;
         let bindings: Vec<BindingRow> = self
             .db
             .all("select id, user_id, role, organization, project_id from role_bindings order by created_at, id", Vec::new())
             .await?;
-        Ok((join(users, &bindings)?, self.user_count().await?))
+        Ok((join(users, &bindings)?, count.map_or(0, |(count,)| count)))
     }
 
     /// One person by id.
@@ -218,13 +245,14 @@ impl<A: ChangesPeople> Tx<A> {
         let hash = user.password_hash.as_ref().map(|hash| hash.0.as_str());
         self.inner
             .execute(
-                "insert into users (id, email, email_folded, name, password_hash, active, created_at)
-                 values ($1, $2, $3, $4, $5, $6, $7)",
+                "insert into users (id, email, email_folded, name, name_folded, password_hash, active, created_at)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8)",
                 args![
                     user.id.as_str(),
                     &user.email,
                     email_folded,
                     &user.name,
+                    fold(&user.name),
                     hash,
                     user.active,
                     user.created_at.micros(),
@@ -249,8 +277,8 @@ impl<A: ChangesPeople> Tx<A> {
             .await?;
         self.inner
             .execute(
-                "update users set name = $2, active = $3, password_hash = $4 where id = $1",
-                args![user.id.as_str(), &user.name, user.active, hash],
+                "update users set name = $2, active = $3, password_hash = $4, name_folded = $5 where id = $1",
+                args![user.id.as_str(), &user.name, user.active, hash, fold(&user.name)],
             )
             .await?;
         Ok(())
@@ -324,7 +352,7 @@ impl<A: ChangesPeople> Tx<A> {
         Ok(count)
     }
 
-    /// Makes a one-time link for a person.
+    /// Makes a one-time link for a person; an earlier one no longer counts.
     pub async fn insert_link(
         &mut self,
         token: KeyMac,
@@ -332,6 +360,7 @@ impl<A: ChangesPeople> Tx<A> {
         expires_at: Time,
     ) -> Result<(), StoreError> {
         let now = self.now().micros();
+        self.inner.execute("delete from setup_links where user_id = $1", args![user.as_str()]).await?;
         self.inner
             .execute(
                 "insert into setup_links (token_mac, user_id, created_at, expires_at) values ($1, $2, $3, $4)",

@@ -3,7 +3,7 @@
 use crate::db::{Transactional, Value, args};
 use crate::error::StoreError;
 use crate::keys::{FormerSecret, networks_from, scopes_from};
-use crate::{Store, Tx};
+use crate::{Store, Tx, usage};
 use sextant_core::access::{Housekeeping, Project};
 use sextant_core::id::{Identifier, KeyId, ProjectId};
 use sextant_core::key::{KeyMac, PepperId};
@@ -107,6 +107,8 @@ pub struct UsageDelta {
     pub id: KeyId,
     /// Requests.
     pub requests: i64,
+    /// The same by the hour, named by its beginning.
+    pub hours: Vec<(Time, i64)>,
     /// The last one.
     pub at: Time,
     /// From where.
@@ -418,6 +420,7 @@ impl Tx<Housekeeping> {
     pub async fn add_usage(&mut self, mut deltas: Vec<UsageDelta>) -> Result<(), StoreError> {
         // The same order everywhere, so that two processes never wait for each other in a circle.
         deltas.sort_by_key(|delta| delta.id);
+        let hours = usage::hour_rows(&deltas);
         let rows = deltas
             .into_iter()
             .map(|delta| {
@@ -437,7 +440,9 @@ impl Tx<Housekeeping> {
                  last_used_at = case when excluded.last_used_at >= api_key_usage.last_used_at \
                      then excluded.last_used_at else api_key_usage.last_used_at end",
             )
-            .await
+            .await?;
+        // After the keys' own rows, as where keys are deleted: nobody waits for another in a circle.
+        self.add_usage_hours(hours).await
     }
 
     /// Clears what has run out: changes that everyone has long applied, remembered requests, sessions, links.
@@ -459,6 +464,6 @@ impl Tx<Housekeeping> {
             .await?;
         self.inner.execute("delete from sessions where expires_at < $1", args![now]).await?;
         self.inner.execute("delete from setup_links where expires_at < $1", args![now]).await?;
-        Ok(())
+        self.sweep_usage_hours().await
     }
 }

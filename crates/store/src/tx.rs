@@ -103,17 +103,20 @@ impl<A> Tx<A> {
             .one("update audit_heads set seal = '' where chain = $1 returning sequence, hash", args![&chain])
             .await?;
         let (actor_type, actor_id, actor_name) = self.actor().await?;
+        let actor_name = clean(&actor_name);
+        let filing = self.file(&chain, &actor_name, &notes).await?;
         let origin = self.permit.origin().clone();
         let mut rows = Vec::with_capacity(notes.len());
         for note in notes {
             sequence += 1;
+            let group = filing.of(&note);
             let mut entry = Entry {
                 chain: chain.clone(),
                 sequence,
                 at: self.now,
                 actor_type: actor_type.to_owned(),
                 actor_id: actor_id.clone(),
-                actor_name: clean(&actor_name),
+                actor_name: actor_name.clone(),
                 event: note.event.name().to_owned(),
                 kind: note.kind.name().to_owned(),
                 subject_id: clean(&note.subject_id),
@@ -128,7 +131,7 @@ impl<A> Tx<A> {
             };
             entry.hash = entry.link();
             hash.clone_from(&entry.hash);
-            rows.push(crate::audit::values(entry));
+            rows.push(crate::audit::values(entry, group));
         }
         self.inner.insert_many(crate::audit::INSERT, rows, "").await?;
         let seal = self.seal.over(&chain, sequence, &hash);
@@ -143,20 +146,25 @@ impl<A> Tx<A> {
 
     /// Seals which chains there are, so that a whole chain that was taken out with its head is missed.
     async fn seal_chains(&mut self) -> Result<(), StoreError> {
-        // Whoever begins another chain at the same time waits here, and then sees this one.
-        self.inner
-            .execute(
-                "insert into installation (name, value) values ($1, '')
-                 on conflict (name) do update set value = installation.value",
-                args![CHAINS],
-            )
-            .await?;
+        self.hold_chains().await?;
         let chains: Vec<(String,)> =
             self.inner.all("select chain from audit_heads order by chain", Vec::new()).await?;
         let chains: Vec<String> = chains.into_iter().map(|(chain,)| chain).collect();
         let value = self.seal.over_chains(&chains);
         self.inner
             .execute("update installation set value = $2 where name = $1", args![CHAINS, value])
+            .await?;
+        Ok(())
+    }
+
+    /// Whoever does the same at the same time waits here, and then sees what this change has written.
+    pub(crate) async fn hold_chains(&mut self) -> Result<(), StoreError> {
+        self.inner
+            .execute(
+                "insert into installation (name, value) values ($1, '')
+                 on conflict (name) do update set value = installation.value",
+                args![CHAINS],
+            )
             .await?;
         Ok(())
     }

@@ -6,23 +6,50 @@ use crate::extract::{Asked, Calling, Here, WantsCsv};
 use crate::guard::Needs;
 use crate::query::Params;
 use crate::rooms::Rooms;
+use crate::stream::pieces;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
-use sextant_core::audit::Entry;
+use sextant_core::audit::{Entry, Event, Kind};
 use sextant_core::permission::action::AuditRead;
 use sextant_service::{AuditQuery, Failure};
-use utoipa::ToSchema;
+use std::borrow::Cow;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::routes;
-
-/// The most entries that one CSV holds.
-const MOST_LINES: i64 = 100_000;
 
 pub(super) fn add(rooms: Rooms) -> Rooms {
     rooms.open::<Needs<AuditRead>>(routes!(list))
+}
+
+/// Closed lists of words as schemas, so that whoever reads the document knows them all.
+macro_rules! words {
+    ($($name:ident $words:ident $doc:literal;)*) => {$(
+        #[doc = $doc]
+        struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .description(Some($doc))
+                    .enum_values(Some($words::ALL.iter().map(|word| word.name())))
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {}
+    )*};
+}
+
+words! {
+    AuditType Kind "What kind of thing an entry is about.";
+    AuditAction Event "What happened.";
 }
 
 /// Who did it.
@@ -46,10 +73,10 @@ struct EntryBody {
     at: String,
     actor: ActorBody,
     /// What kind of thing it is about.
-    #[schema(example = "API_ACCESS_KEY")]
+    #[schema(value_type = AuditType)]
     r#type: String,
     /// What happened.
-    #[schema(example = "CREATED")]
+    #[schema(value_type = AuditAction)]
     action: String,
     subject_id: String,
     subject_name: String,
@@ -101,20 +128,21 @@ struct EntryPage {
     total_count: i64,
 }
 
-/// Read the audit log as JSON, or as CSV with `Accept: text/csv`.
+/// Read the audit log as JSON, page by page; or all that fits as CSV, with `Accept: text/csv`.
 #[utoipa::path(
     get, path = "/v2/audit", tag = "Audit", operation_id = "listAuditEntries",
     params(
         ("email" = Option<Vec<String>>, Query, description = "People's e-mail addresses, or names of keys; repeated or comma-joined"),
-        ("type" = Option<Vec<String>>, Query, description = "Such as `API_ACCESS_KEY`, `USER`, `DEVELOPER`"),
-        ("action" = Option<Vec<String>>, Query, description = "Such as `CREATED`, `EDITED`, `DELETED`"),
+        ("type" = Option<Vec<AuditType>>, Query, description = "Repeated or comma-joined, in any case"),
+        ("action" = Option<Vec<AuditAction>>, Query, description = "Repeated or comma-joined, in any case"),
         ("subjectId" = Option<String>, Query, description = "Of one thing only"),
         ("from" = Option<String>, Query, description = "RFC 3339, not before"),
         ("to" = Option<String>, Query, description = "RFC 3339, before"),
         ("orgIdentifier" = Option<String>, Query), ("projectIdentifier" = Option<String>, Query, description = "Of this project only; without it everything that the caller may see"),
         ("pageIndex" = Option<i64>, Query), ("pageSize" = Option<i64>, Query),
+        ("format" = Option<String>, Query, description = "`csv` or `json`, for links, which have no `Accept` of their own"),
     ),
-    responses((status = 200, description = "A page of entries, or the CSV", content(
+    responses((status = 200, description = "A page of entries, or all of them as CSV", content(
         (EntryPage = "application/json"), (String = "text/csv")
     )))
 )]
@@ -129,9 +157,25 @@ async fn list(
         project: params.one("projectIdentifier")?.is_some().then_some(project),
         ..query(&params)?
     };
+    let csv = match params.one("format")?.as_deref() {
+        None => csv,
+        Some("csv") => true,
+        Some("json") => false,
+        Some(_) => return Err(Failure::invalid("format", "must be csv or json").into()),
+    };
     if csv {
-        let page = shared.sextant.audit(&caller, &query, (0, MOST_LINES)).await?;
-        return Ok(csv_file(lines(page.entries)?, "audit.csv"));
+        let mut export = shared.sextant.audit_export(&caller, &query).await?;
+        // What goes wrong at the beginning is still answered as an error.
+        let first = export.next().await?;
+        let body = pieces((export, first, true), |(mut export, entries, is_first)| async move {
+            if entries.is_empty() && !is_first {
+                return Ok(None);
+            }
+            let text = lines(is_first, &entries)?;
+            let rest = export.next().await?;
+            Ok(Some((text, (export, rest, false))))
+        });
+        return Ok(csv_file(body, "audit.csv"));
     }
     let page = params.page()?;
     let found = shared.sextant.audit(&caller, &query, page.window()).await?;
@@ -156,31 +200,35 @@ fn query(params: &Params) -> Result<AuditQuery, Failure> {
     })
 }
 
-fn lines(entries: Vec<Entry>) -> Result<String, Failure> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let broken = |error: csv::Error| {
+const HEAD: [&str; 15] = [
+    "At",
+    "Actor Type",
+    "Actor",
+    "Type",
+    "Action",
+    "Subject",
+    "Subject Id",
+    "Before",
+    "After",
+    "Address",
+    "User Agent",
+    "Request Id",
+    "Chain",
+    "Sequence",
+    "Hash",
+];
+
+/// Lines as RFC 4180 has them, with the head before the first.
+fn lines(first: bool, entries: &[Entry]) -> Result<Bytes, Failure> {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let broken = |cause: String| {
         let mut failure = Failure::of(sextant_core::code::Code::Internal);
-        failure.cause = Some(error.to_string());
+        failure.cause = Some(cause);
         failure
     };
-    let head = [
-        "At",
-        "Actor Type",
-        "Actor",
-        "Type",
-        "Action",
-        "Subject",
-        "Subject Id",
-        "Before",
-        "After",
-        "Address",
-        "User Agent",
-        "Request Id",
-        "Chain",
-        "Sequence",
-        "Hash",
-    ];
-    writer.write_record(head).map_err(broken)?;
+    if first {
+        writer.write_record(HEAD).map_err(|error| broken(error.to_string()))?;
+    }
     for entry in entries {
         let at = entry.at.to_string();
         let sequence = entry.sequence.to_string();
@@ -201,21 +249,20 @@ fn lines(entries: Vec<Entry>) -> Result<String, Failure> {
             &sequence,
             &entry.hash,
         ];
-        writer.write_record(cells.map(|cell| plain(cell))).map_err(broken)?;
+        writer.write_record(cells.map(|cell| plain(cell))).map_err(|error| broken(error.to_string()))?;
     }
-    let bytes = writer.into_inner().unwrap_or_default();
-    Ok(String::from_utf8(bytes).unwrap_or_default())
+    writer.into_inner().map(Bytes::from).map_err(|error| broken(error.to_string()))
 }
 
 /// Keeps a spreadsheet from taking text for a formula.
-fn plain(cell: &str) -> String {
-    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if formula { format!("'{cell}") } else { cell.to_owned() }
+fn plain(cell: &str) -> Cow<'_, [u8]> {
+    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    if formula { Cow::Owned(format!("'{cell}").into_bytes()) } else { Cow::Borrowed(cell.as_bytes()) }
 }
 
 /// A CSV to be saved.
-pub(super) fn csv_file(text: String, name: &str) -> Response {
-    let mut response = Response::new(Body::from(text));
+pub(super) fn csv_file(text: impl Into<Body>, name: &str) -> Response {
+    let mut response = Response::new(text.into());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
     let (header, value) = super::developers::attachment(name);

@@ -276,6 +276,7 @@ async fn create(
         ("search" = Option<String>, Query, description = "Part of the name, description or id"),
         ("unusedForDays" = Option<i64>, Query, description = "Not used for so many days"),
         ("expiringWithinDays" = Option<i64>, Query, description = "Running out within so many days"),
+        ("createdBy" = Option<String>, Query, description = "Made by the key or person with this id"),
         ("sortKey" = Option<String>, Query, description = "`name`, `role`, `createdAt`, `expiresAt`, `lastUsedAt`, `requestCount`"),
         ("sortOrder" = Option<String>, Query, description = "`asc` or `desc`"),
         ("pageIndex" = Option<i64>, Query, description = "From 0"),
@@ -296,6 +297,7 @@ async fn list(
         search: params.one("search")?,
         unused_for_days: params.number("unusedForDays")?,
         expiring_within_days: params.number("expiringWithinDays")?,
+        created_by: params.one("createdBy")?,
         sort_key: params.one("sortKey")?,
         sort_order: params.one("sortOrder")?,
     };

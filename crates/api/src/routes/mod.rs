@@ -6,8 +6,10 @@ mod keys;
 mod pages;
 mod people;
 mod session;
+mod sessions;
 mod system;
 mod tenancy;
+mod usage;
 
 pub(crate) use developers::ValidationErrorBody;
 
@@ -16,8 +18,10 @@ use crate::rooms::Rooms;
 /// Adds every route.
 pub(crate) fn add(rooms: Rooms) -> Rooms {
     let rooms = keys::add(rooms);
+    let rooms = usage::add(rooms);
     let rooms = developers::add(rooms);
     let rooms = session::add(rooms);
+    let rooms = sessions::add(rooms);
     let rooms = people::add(rooms);
     let rooms = tenancy::add(rooms);
     let rooms = audit::add(rooms);

@@ -11,7 +11,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use sextant_core::key::Token;
 use sextant_core::permission::action::{UsersRead, UsersWrite};
-use sextant_service::{BindingInput, CreateUser, PatchUser, UserView};
+use sextant_service::{BindingInput, CreateUser, Failure, PatchUser, UserFilter, UserView};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
@@ -59,7 +59,7 @@ struct PatchUserBody {
     active: Option<bool>,
     /// All roles from now on.
     roles: Option<Vec<RoleBody>>,
-    /// Whether to make a one-time link for a new password.
+    /// Whether to make a one-time link for a new password; an earlier one no longer counts.
     reset_password: Option<bool>,
 }
 
@@ -141,7 +141,11 @@ fn one(shared: &Shared, status: StatusCode, view: UserView, token: Option<&Token
 /// List people.
 #[utoipa::path(
     get, path = "/v1/users", tag = "People", operation_id = "listUsers",
-    params(("pageIndex" = Option<i64>, Query), ("pageSize" = Option<i64>, Query)),
+    params(
+        ("search" = Option<String>, Query, description = "Part of the e-mail address or name"),
+        ("active" = Option<bool>, Query, description = "Only those who may sign in, or only those who may not"),
+        ("pageIndex" = Option<i64>, Query), ("pageSize" = Option<i64>, Query),
+    ),
     responses((status = 200, description = "A page of people", body = UserPage))
 )]
 async fn list(
@@ -150,7 +154,14 @@ async fn list(
     Asked(params): Asked,
 ) -> Result<Response, ApiError> {
     let page = params.page()?;
-    let (users, total) = shared.sextant.list_users(&caller, page.window()).await?;
+    let active = match params.one("active")?.as_deref() {
+        None => None,
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        Some(_) => return Err(Failure::invalid("active", "must be true or false").into()),
+    };
+    let filter = UserFilter { search: params.one("search")?.filter(|text| !text.trim().is_empty()), active };
+    let (users, total) = shared.sextant.list_users(&caller, &filter, page.window()).await?;
     let body = UserPage {
         users: users.into_iter().map(Into::into).collect(),
         page_index: page.index,

@@ -190,8 +190,13 @@ async fn who(State(shared): State<Shared>, Person(who): Person) -> Result<Respon
 )]
 async fn sign_out(State(shared): State<Shared>, Person(who): Person) -> Result<Response, ApiError> {
     shared.sextant.sign_out(&who).await?;
+    Ok(sign_off(&shared)?)
+}
+
+/// The answer to whoever ended the session that asks: the browser forgets its cookie.
+pub(super) fn sign_off(shared: &Shared) -> Result<Response, Failure> {
     let mut response = StatusCode::NO_CONTENT.into_response();
-    response.headers_mut().insert(SET_COOKIE, cookie(&shared, "", Duration::ZERO)?);
+    response.headers_mut().insert(SET_COOKIE, cookie(shared, "", Duration::ZERO)?);
     Ok(response)
 }
 

@@ -80,6 +80,8 @@ pub struct KeyQuery {
     pub unused_for_days: Option<i64>,
     /// Running out within so many days.
     pub expiring_within_days: Option<i64>,
+    /// The id of the key or person that made them.
+    pub created_by: Option<String>,
     /// `name`, `role`, `createdAt` (default), `expiresAt`, `lastUsedAt`, `requestCount`.
     pub sort_key: Option<String>,
     /// `asc` or `desc` (default).
@@ -232,6 +234,7 @@ pub(super) fn filter(query: &KeyQuery, now: Time) -> Result<(KeyFilter, (KeyOrde
         search: query.search.clone().filter(|text| !text.trim().is_empty()),
         unused_since: days("unusedForDays", query.unused_for_days)?.map(|span| now.minus(span)),
         expiring_before: days("expiringWithinDays", query.expiring_within_days)?.map(|span| now.plus(span)),
+        created_by: query.created_by.as_deref().map(|id| id.strip_prefix("sxt_").unwrap_or(id).to_owned()),
     };
     Ok((filter, (order, descending)))
 }

@@ -4,8 +4,10 @@ mod input;
 mod notes;
 mod retry;
 mod rules;
+mod usage;
 
 pub use input::{CreateKey, Idempotency, KeyQuery, PatchKey, RotateKey};
+pub use usage::{KeyUsage, UsageQuery};
 
 use crate::error::Failure;
 use crate::{Publish, Sextant, project_scope};

@@ -31,7 +31,7 @@ pub(super) async fn run(
     let progress = Progress::new("writing the backup", size, system.clock.clone());
     let draft = Draft::begin(with_suffix(file, &format!(".{}.draft", std::process::id())))?;
     let version = env!("CARGO_PKG_VERSION");
-    let work = opened.store.back_up(draft.path(), system.clock.now(), version);
+    let work = Box::pin(opened.store.back_up(draft.path(), system.clock.now(), version));
     let backup = draft.filled(&progress, work).await;
     drop(progress);
     opened.store.close().await;

@@ -76,9 +76,9 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode> {
             let config = logged(Config::for_data(&store, log)?)?;
             restore::run(&config, &context.system, &file, yes, output).await
         }
-        Command::BenchSeed { store, keys } => {
+        Command::BenchSeed { store, keys, audit } => {
             let config = logged(Config::for_data(&store, log)?)?;
-            seed::run(&config, &context.system, keys).await
+            seed::run(&config, &context.system, keys, audit).await
         }
         Command::Keys(command) => keys::run(command, context).await,
         Command::Developers(command) => developers::run(command, context).await,

@@ -14,7 +14,7 @@ use sextant_core::id::KeyId;
 use sextant_core::key::MasterKey;
 use sextant_core::source::{Clock, HighWater};
 use sextant_service::{Installation, LEASE, Restored, Since, hold_against};
-use sextant_store::{Backup, LeaseRow, Location, Standing, Store, StoreError, is_database_file};
+use sextant_store::{Backup, LeaseRow, Standing, Store, StoreError, is_database_file};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -55,7 +55,7 @@ pub(super) async fn run(
     let backup = examined(&source, file, &master).await?;
     let work = Work { config, system, file, master, mark, source, backup, yes };
     let (restored, kept) =
-        if config.is_shared() { (work.into_shared().await?, None) } else { work.into_file().await? };
+        if config.is_shared() { (work.put_into_shared().await?, None) } else { work.put_into_file().await? };
     work.mark.take_over(restored.number, system.clock.now(), &restored.revocations).context(
         "the backup is in force, but what this node remembers could not be written; repeat the restore",
     )?;
@@ -111,23 +111,21 @@ impl Work<'_> {
     async fn build(&self, draft: &Draft, current: Option<&Standing>) -> Result<Restored> {
         let progress =
             Progress::new("restoring", self.file.metadata().ok().map(|found| found.len()), self.clock());
-        let location = Location::in_file(draft.path().to_owned());
         let cannot = || format!("cannot write {}", draft.path().display());
         draft.filled(&progress, self.source.copy_into(draft.path())).await.with_context(cannot)?;
-        let store = Store::open(&location, self.master.seal()).await.map_err(|error| match error {
-            StoreError::Newer => anyhow!(
-                "{} was made by a newer version of Sextant ({}); use that version or a newer one",
-                self.file.display(),
-                self.backup.version
-            ),
-            other => anyhow!(other).context(cannot()),
-        })?;
+        let store =
+            Store::open_draft(draft.path(), self.master.seal()).await.map_err(|error| match error {
+                StoreError::Newer => anyhow!(
+                    "{} was made by a newer version of Sextant ({}); use that version or a newer one",
+                    self.file.display(),
+                    self.backup.version
+                ),
+                other => anyhow!(other).context(cannot()),
+            })?;
         let since = self.since(current)?;
         let restored = hold_against(&store, &self.backup, &since, self.system.clock.now()).await;
-        let settled = store.settle().await;
         store.close().await;
         let restored = restored.with_context(cannot)?;
-        settled.with_context(cannot)?;
         draft.seal()?;
         Ok(restored)
     }
@@ -139,7 +137,7 @@ impl Work<'_> {
         Ok(Since { seen: seen.max(self.mark.seen().0).max(self.backup.number), revocations })
     }
 
-    async fn into_file(&self) -> Result<(Restored, Option<PathBuf>)> {
+    async fn put_into_file(&self) -> Result<(Restored, Option<PathBuf>)> {
         let place = data::resolved(self.config.database_file().unwrap_or(Path::new("")));
         let current = self.current_file(&place).await?;
         let draft = Draft::begin(with_suffix(&place, ".restoring"))?;
@@ -155,7 +153,7 @@ impl Work<'_> {
             return Ok(None);
         }
         let here = self.config.location.describe();
-        let opened = Store::open_as_is(&self.config.location, self.master.seal()).await;
+        let opened = Store::open_as_is(place, self.master.seal()).await;
         let standing = match opened {
             Ok(store) => {
                 let standing = store.standing().await;
@@ -188,7 +186,7 @@ impl Work<'_> {
         }
     }
 
-    async fn into_shared(&self) -> Result<Restored> {
+    async fn put_into_shared(&self) -> Result<Restored> {
         let here = self.config.location.describe();
         let store = Store::open(&self.config.location, self.master.seal())
             .await

@@ -17,6 +17,7 @@ mod keys;
 mod leaks;
 mod people;
 mod permissions;
+mod restore;
 mod revocation;
 mod rollback;
 mod serving;

@@ -40,6 +40,7 @@ impl Kind {
         let mut path = operation.path.clone();
         for (name, value) in [
             ("{id}", "aaaaaaaaaaaa"),
+            ("{sessionId}", "aaaaaaaaaaaaaa"),
             ("{versionId}", "999999"),
             ("{org}", "default"),
             ("{name}", "nothing.js"),

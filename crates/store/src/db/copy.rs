@@ -103,6 +103,7 @@ impl Db {
 
 impl Transactional {
     /// Takes every row out of these tables, which must be all. Others neither read nor write them until the end.
+    // tidy: no permit: it serves `Tx::refill`, and drafts, which are nobody's yet
     pub(crate) async fn empty(&mut self, tables: &[Table]) -> Result<(), StoreError> {
         if matches!(self.live(), Live::Postgres(_)) {
             let names: Vec<String> = tables.iter().map(|table| format!("\"{}\"", table.name)).collect();
@@ -116,6 +117,7 @@ impl Transactional {
     }
 
     /// Puts all rows of these tables of another database here, where none are. `done` hears how many are.
+    // tidy: no permit: it serves `Tx::refill`, and drafts, which are nobody's yet
     pub(crate) async fn fill_from(
         &mut self,
         other: &mut Self,

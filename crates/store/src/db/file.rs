@@ -1,12 +1,13 @@
 //! Files that are databases: backups, drafts, and what has to be done before one is moved.
 
-use super::{Db, Location, Pools, open_postgres, open_sqlite};
+use super::{Db, Pools};
 use crate::error::StoreError;
 use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Row as _, Sqlite};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
+use std::time::Duration;
 use tokio::runtime::Handle;
 
 /// The first bytes of a database file.
@@ -23,18 +24,13 @@ pub fn is_database_file(path: &Path) -> std::io::Result<bool> {
 }
 
 impl Db {
-    /// Opens a database as it is: whatever shape it has.
-    pub(crate) async fn connect(location: &Location) -> Result<Self, StoreError> {
-        let pools = match location {
-            Location::Sqlite(path) => open_sqlite(path).await?,
-            Location::Postgres(url) => open_postgres(&url.0).await?,
-        };
-        let log = location.file().map(|path| {
-            let mut name = path.as_os_str().to_owned();
-            name.push("-wal");
-            name.into()
-        });
-        Ok(Self { pools, runtime: Handle::current(), log })
+    /// Opens a file that is there in whatever shape it is. Closed, it is whole.
+    pub(crate) async fn open_as_is(path: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5));
+        Self::over_file(options).await
     }
 
     /// Opens a file that nobody writes for reading only; nothing is made beside it.

@@ -41,11 +41,6 @@ impl Location {
         Err("must be sqlite://PATH or postgres://USER:PASSWORD@HOST/DATABASE".to_owned())
     }
 
-    /// A database in this file.
-    pub const fn in_file(path: PathBuf) -> Self {
-        Self::Sqlite(path)
-    }
-
     /// The file, where it is one.
     pub fn file(&self) -> Option<&Path> {
         match self {

@@ -180,7 +180,17 @@ fn entries_are_filtered_paged_and_exported(ground: Ground) {
         site.get("/v2/audit?type=API_ACCESS_KEY").session(&admin).header("accept", "text/csv").expect(200);
     assert_eq!(export.header("content-disposition"), Some("attachment; filename=\"audit.csv\""));
     let text = export.text();
-    assert_eq!(text.lines().count(), 5, "{text}");
+    assert_eq!(text.matches("\r\n").count(), 5, "{text}");
+    let by_link = site.get("/v2/audit?type=API_ACCESS_KEY&format=csv").session(&admin).expect(200);
+    assert_eq!(
+        (by_link.text(), by_link.header("content-type")),
+        (text.clone(), Some("text/csv; charset=utf-8"))
+    );
+    let json = site.get("/v2/audit?format=json").session(&admin).header("accept", "text/csv").expect(200);
+    assert!(json.json()["entries"].is_array());
+    let none = site.get("/v2/audit?type=DASHBOARD&format=csv").session(&admin).expect(200).text();
+    assert_eq!(none.matches("\r\n").count(), 1, "the head alone: {none}");
+    site.get("/v2/audit?format=xml").session(&admin).refused(400, "INVALID_REQUEST");
     assert!(text.contains("'=cmd|") && text.contains("'+sei") && !text.contains(",=cmd"), "{text}");
     for line in text.lines().flat_map(|line| line.split(',')) {
         let cell = line.trim_start_matches('"');

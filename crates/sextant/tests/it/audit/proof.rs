@@ -36,7 +36,7 @@ fn whatever_is_done_to_the_rows_is_found() {
     let file = site.data.join("sextant.db");
     let sound = std::fs::read(&file).unwrap();
     let rows = format!("audit_entries where chain = '{chain}' and sequence");
-    let tamperings: [(&str, Vec<String>); 7] = [
+    let tamperings: [(&str, Vec<String>); 9] = [
         (
             "edited",
             vec![format!(
@@ -50,6 +50,11 @@ fn whatever_is_done_to_the_rows_is_found() {
                     .to_owned(),
             ],
         ),
+        (
+            "hidden from filters",
+            vec![format!("update audit_entries set group_id = 0 where chain = '{chain}' and sequence = 3")],
+        ),
+        ("counted wrongly", vec![format!("update audit_groups set entry_count = 4 where chain = '{chain}'")]),
         ("removed", vec![format!("delete from {rows} = 3")]),
         (
             "reordered",

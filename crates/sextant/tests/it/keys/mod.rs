@@ -4,3 +4,4 @@ mod life;
 mod offspring;
 mod retries;
 mod rotation;
+mod usage;

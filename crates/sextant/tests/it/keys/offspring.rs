@@ -116,6 +116,22 @@ fn offspring_stop_and_die_with_their_parent(ground: Ground) {
     let maker = site.admin_key(&admin, "maker");
     let children: Vec<Key> = (0..3).map(|number| site.ingestion_key(&maker, &format!("c{number}"))).collect();
     let stranger = site.ingestion_key(&admin, "stranger");
+    let made_by = |id: &str| {
+        let list =
+            site.get(&format!("{KEYS}?createdBy={id}&sortKey=name")).session(&admin).expect(200).json();
+        let names: Vec<String> = list["apiKeys"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|key| key["name"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(list["totalCount"], names.len());
+        names
+    };
+    assert_eq!(made_by(&maker.id), ["c0", "c1", "c2"]);
+    assert_eq!(made_by(&format!("sxt_{}", maker.id)).len(), 3);
+    assert_eq!(made_by(&admin.user), ["maker", "parent", "stranger"]);
+    assert_eq!(made_by("nobody").len(), 0);
     site.delete(&format!("{KEYS}/{}", maker.id)).session(&admin).expect(204);
     for key in children.iter().chain([&maker]) {
         site.get("/v2/developers/schema").key(key).refused(401, "INVALID_API_KEY");

@@ -2,4 +2,5 @@
 
 mod roles;
 mod sessions;
+mod signed_in;
 mod users;

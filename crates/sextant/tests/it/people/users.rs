@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 on_both_databases! {
     people_are_added_changed_and_removed
+    people_are_found_by_name_and_state
+    a_new_link_voids_the_one_before
     organisations_and_projects_are_made_and_listed
 }
 
@@ -81,6 +83,79 @@ fn people_are_added_changed_and_removed(ground: Ground) {
     site.signing_in(ADMIN, PASSWORD).expect(401);
     site.get(&me).session(&session).refused(404, "NOT_FOUND");
     site.patch("/v1/users/nobody", &json!({})).session(&session).refused(404, "NOT_FOUND");
+}
+
+fn people_are_found_by_name_and_state(ground: Ground) {
+    let site = Site::start(ground);
+    let admin = site.admin();
+    for (email, name) in
+        [("ada@example.com", "Änne Lovelace"), ("bob_x@example.com", "Bob"), ("bobby@example.com", "B")]
+    {
+        site.post("/v1/users", &json!({"email": email, "name": name})).session(&admin).expect(201);
+    }
+    let found = |query: &str| {
+        let answer = site.get(&format!("/v1/users?{query}")).session(&admin).expect(200).json();
+        let emails: Vec<String> = answer["users"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|user| user["email"].as_str().unwrap().to_owned())
+            .collect();
+        (emails, answer)
+    };
+    let emails = |query: &str| found(query).0;
+    assert_eq!(emails("search=%C3%A4NNE"), ["ada@example.com"], "names, whatever the case");
+    assert_eq!(emails("search=BOB"), ["bob_x@example.com", "bobby@example.com"]);
+    assert_eq!(emails("search=b_"), ["bob_x@example.com"], "no wildcard");
+    assert_eq!(emails("search=").len(), 4);
+    let (page, answer) = found("search=bob&pageSize=1&pageIndex=1");
+    assert_eq!((page, &answer["totalCount"]), (vec!["bobby@example.com".to_owned()], &json!(2)));
+    let id = found("search=bobby").1["users"][0]["id"].as_str().unwrap().to_owned();
+    let patch = |body: &Value| site.patch(&format!("/v1/users/{id}"), body).session(&admin).expect(200);
+    patch(&json!({"active": false, "name": "Ödön"}));
+    assert_eq!(emails("active=false"), ["bobby@example.com"]);
+    assert_eq!(emails("active=true&search=bob"), ["bob_x@example.com"]);
+    assert_eq!(emails("search=%C3%B6d%C3%96n"), ["bobby@example.com"], "by the new name");
+    for wrong in ["active=perhaps", "pageSize=0"] {
+        site.get(&format!("/v1/users?{wrong}")).session(&admin).refused(400, "INVALID_REQUEST");
+    }
+}
+
+fn a_new_link_voids_the_one_before(ground: Ground) {
+    let site = Site::start(ground);
+    let admin = site.admin();
+    let made =
+        site.post("/v1/users", &json!({"email": "new@example.com"})).session(&admin).expect(201).json();
+    let path = format!("/v1/users/{}", made["user"]["id"].as_str().unwrap());
+    let token =
+        |answer: &Value| answer["setupLink"].as_str().unwrap().split_once("#token=").unwrap().1.to_owned();
+    let use_link = |token: &str, password: &str| {
+        let body = json!({"token": token, "password": password});
+        site.post("/v1/session/setup", &body).header("origin", format!("http://{}", site.address)).send()
+    };
+    let again = |body: &Value| site.patch(&path, body).session(&admin).expect(200).json();
+    let second = again(&json!({"resetPassword": true}));
+    use_link(&token(&made), PASSWORD).refused(404, "NOT_FOUND");
+    let session = Session::of(&use_link(&token(&second), PASSWORD).expect(200));
+
+    // A link to reset a password ends nothing until it is used; then all that was there.
+    let third = again(&json!({"resetPassword": true, "name": "Renamed"}));
+    site.get("/v1/session").session(&session).expect(200);
+    site.sign_in("new@example.com", PASSWORD);
+    use_link(&token(&third), "quite another one").expect(200);
+    site.get("/v1/session").session(&session).expect(401);
+    site.signing_in("new@example.com", PASSWORD).expect(401);
+
+    let id = made["user"]["id"].as_str().unwrap();
+    let actions = || -> Vec<String> {
+        let entries = site.entries(&admin, &format!("&type=USER&subjectId={id}"));
+        entries.iter().rev().map(|entry| entry["action"].as_str().unwrap().to_owned()).collect()
+    };
+    let reset = ["PASSWORD_RESET_STARTED", "PASSWORD_RESET_FINISHED"];
+    assert_eq!(actions(), [&["CREATED"][..], &reset, &["EDITED"], &reset].concat());
+    again(&json!({}));
+    again(&json!({"name": "Renamed", "active": true, "roles": []}));
+    assert_eq!(actions().len(), 6, "nothing changed");
 }
 
 fn organisations_and_projects_are_made_and_listed(ground: Ground) {

@@ -88,18 +88,32 @@ impl Site {
         flags: &[&str],
         address: impl FnOnce(&str) -> String,
     ) -> Self {
+        let mut site = Self::empty(ground, flags, address);
+        site.serve();
+        site
+    }
+
+    /// A place without data, from which nobody serves.
+    fn empty(ground: Ground, flags: &[&str], address: impl FnOnce(&str) -> String) -> Self {
         let name = short(ground.name);
         let database = ground.postgres.then(|| Database::new(&name));
-        let mut site = Self {
+        Self {
             data: folder(&name).join("data"),
             client: Client { address: ([127, 0, 0, 1], 0).into(), document: None },
             server: None,
             database_url: database.as_ref().map(|database| address(&database.url)),
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             _database: database,
-        };
-        site.serve();
-        site
+        }
+    }
+
+    /// Another place, for this installation to be moved to: its master key is there, and nothing else.
+    pub(crate) fn elsewhere(&self, ground: Ground) -> Self {
+        let mut place = Self::empty(ground, &[], ToOwned::to_owned);
+        place.client.document.clone_from(&self.client.document);
+        std::fs::create_dir_all(&place.data).unwrap();
+        std::fs::copy(self.data.join("master.key"), place.data.join("master.key")).unwrap();
+        place
     }
 
     /// Another server on the same database, with a data directory of its own.
@@ -140,6 +154,11 @@ impl Site {
         self.server.as_ref().expect("the server runs")
     }
 
+    /// Where its database is, if that is not a file.
+    pub(crate) fn database_url(&self) -> &str {
+        self.database_url.as_deref().expect("a shared database")
+    }
+
     pub(crate) fn server_lives(&mut self) -> bool {
         self.server.as_mut().is_some_and(Server::lives)
     }
@@ -171,8 +190,13 @@ impl Site {
 
     /// Runs a command on this installation's data.
     pub(crate) fn run(&self, arguments: &[&str]) -> Done {
+        self.run_from(&self.data, arguments)
+    }
+
+    /// The same from another data directory.
+    pub(crate) fn run_from(&self, data: &Path, arguments: &[&str]) -> Done {
         let mut command = sextant(arguments);
-        command.arg("--data").arg(&self.data);
+        command.arg("--data").arg(data);
         if let Some(url) = &self.database_url {
             command.args(["--database-url", url]);
         }

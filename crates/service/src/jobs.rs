@@ -153,25 +153,6 @@ impl Sextant {
         }
     }
 
-    pub(crate) async fn flush_usage(&self) -> Result<(), Failure> {
-        let deltas: Vec<_> =
-            self.usage.drain().into_iter().filter(|delta| self.ring.get(delta.id).is_some()).collect();
-        if deltas.is_empty() {
-            return Ok(());
-        }
-        let written = async {
-            let mut tx = self.store.begin(housekeeping(), self.clock.now()).await?;
-            tx.add_usage(deltas.clone()).await?;
-            tx.commit(Vec::new()).await
-        };
-        if let Err(error) = written.await {
-            self.usage.put_back(deltas);
-            return Err(error.into());
-        }
-        self.metrics.usage_batch();
-        Ok(())
-    }
-
     async fn sweep(&self) -> Result<(), Failure> {
         self.ring.clear_tombstones();
         let now = self.clock.now();

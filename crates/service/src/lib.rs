@@ -2,6 +2,7 @@
 //! audit notes in one transaction), *publish* (the key ring and other processes). No HTTP, no SQL.
 
 mod audit;
+mod batches;
 mod developers;
 mod error;
 mod install;
@@ -38,6 +39,7 @@ pub use sextant_store::{SessionEntry, UserFilter, UserRecord};
 pub use tenancy::{OrganizationView, ProjectView};
 pub use verify::{Admission, Moment};
 
+use batches::Batches;
 use notices::Notices;
 use nudges::Nudges;
 use passwords::Hashing;
@@ -86,6 +88,7 @@ pub struct Sextant {
     serves: bool,
     nudges: Nudges,
     usage: Usage,
+    batches: Batches,
     notices: Notices,
     passwords: Hashing,
     throttle: Throttle,
@@ -121,6 +124,7 @@ impl Sextant {
             told: AtomicI64::new(0),
             nudges: Nudges::default(),
             usage: Usage::default(),
+            batches: Batches::new(&*sources.entropy),
             notices: Notices::default(),
             passwords: Hashing::default(),
             throttle: Throttle::default(),

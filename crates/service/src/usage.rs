@@ -106,23 +106,6 @@ impl Usage {
         }
         deltas
     }
-
-    /// Puts back what could not be written.
-    pub(crate) fn put_back(&self, deltas: Vec<UsageDelta>) {
-        for delta in deltas {
-            let mut shard = self.shard(delta.id).lock().unwrap_or_else(PoisonError::into_inner);
-            let known = shard.entry(delta.id).or_insert_with(|| Use {
-                requests: 0,
-                at: delta.at,
-                address: delta.address.parse().ok(),
-                user_agent: delta.user_agent.clone(),
-                other_hours: Vec::new(),
-            });
-            for (hour, requests) in delta.hours {
-                known.add(hour, requests);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -164,22 +147,5 @@ mod tests {
         assert_eq!(hours, [(at("09:00:00"), 1), (at("10:00:00"), 3), (at("11:00:00"), 2)]);
         assert_eq!(total, 6);
         assert_eq!(drained(&counted(&["11:59:59.999"])), (1, vec![(at("11:00:00"), 1)]));
-    }
-
-    #[test]
-    fn what_could_not_be_written_stays_in_its_hour() {
-        let usage = counted(&["09:59:59", "10:00:00", "10:00:01"]);
-        let failed = usage.drain();
-        usage.count(key(), at("11:00:00"), None, "tests/2");
-        usage.put_back(failed);
-        let hours = vec![(at("09:00:00"), 1), (at("10:00:00"), 2), (at("11:00:00"), 1)];
-        assert_eq!(usage.pending(key()).unwrap().at, at("11:00:00"));
-        assert_eq!(drained(&usage), (4, hours.clone()));
-
-        let usage = counted(&["09:59:59", "10:00:00", "10:00:01"]);
-        let failed = usage.drain();
-        usage.put_back(failed);
-        assert_eq!(usage.pending(key()).unwrap().at, at("10:00:01"));
-        assert_eq!(drained(&usage), (3, hours[..2].to_vec()));
     }
 }

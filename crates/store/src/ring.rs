@@ -401,6 +401,21 @@ impl Tx<Housekeeping> {
         Ok(())
     }
 
+    /// Takes the number of a batch of usage for a process. `false` if it was taken before: that batch was written.
+    pub async fn take_usage_batch(&mut self, process: &str, number: i64) -> Result<bool, StoreError> {
+        let now = self.now().micros();
+        let taken = self
+            .inner
+            .execute(
+                "insert into usage_batches (process, number, at) values ($1, $2, $3)
+                 on conflict (process) do update set number = excluded.number, at = excluded.at
+                     where usage_batches.number < excluded.number",
+                args![process, number, now],
+            )
+            .await?;
+        Ok(taken > 0)
+    }
+
     /// Adds to the keys' usage; the later use wins for where and by what.
     pub async fn add_usage(&mut self, mut deltas: Vec<UsageDelta>) -> Result<(), StoreError> {
         // The same order everywhere, so that two processes never wait for each other in a circle.
@@ -442,6 +457,10 @@ impl Tx<Housekeeping> {
             .await?;
         self.inner
             .execute("delete from idempotent_requests where created_at < $1", args![requests_before.micros()])
+            .await?;
+        // Of a process that has written nothing for so long, nothing is under way.
+        self.inner
+            .execute("delete from usage_batches where at < $1", args![requests_before.micros()])
             .await?;
         self.inner.execute("delete from sessions where expires_at < $1", args![now]).await?;
         self.inner.execute("delete from setup_links where expires_at < $1", args![now]).await?;

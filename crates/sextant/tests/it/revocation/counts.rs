@@ -65,6 +65,8 @@ fn a_batch_whose_answer_was_lost_is_counted_once() {
     (0..50).for_each(|_| assert_eq!(site.opens(&key), 200));
     eventually("a batch was cut off", Duration::from_secs(30), || wire.has_cut());
     eventually("it serves again", Duration::from_secs(30), || site.get("/readyz").send().status == 200);
+    let written = || site.get("/metrics").send().text().contains("sextant_usage_batches_total 1");
+    eventually("the next batch was written", Duration::from_secs(30), written);
     assert_eq!(site.shown(&admin, &key.id)["requestCount"], 50, "while it runs");
     site.stop();
     site.serve();

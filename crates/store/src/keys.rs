@@ -1,5 +1,10 @@
 //! Keys as records: what lists show and what changes. What verification needs of them is in `ring.rs`.
 
+mod list;
+
+pub(crate) use list::pattern;
+pub use list::{KeyFilter, KeyOrder};
+
 use crate::db::{Value, args};
 use crate::error::StoreError;
 use crate::{Store, Tx};
@@ -94,53 +99,6 @@ pub struct FormerSecret {
     pub ends_on_first_use: bool,
 }
 
-/// Which keys a list shows.
-#[derive(Clone, Debug, Default)]
-pub struct KeyFilter {
-    /// Only this role.
-    pub role: Option<KeyRole>,
-    /// Only `ACTIVE`, `DISABLED` or `EXPIRED`.
-    pub status: Option<&'static str>,
-    /// Part of the name, description or id, without regard to case.
-    pub search: Option<String>,
-    /// Not used since.
-    pub unused_since: Option<Time>,
-    /// Running out before (and not yet run out).
-    pub expiring_before: Option<Time>,
-    /// Made by the key or person with this id.
-    pub created_by: Option<String>,
-}
-
-/// What a list is ordered by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyOrder {
-    /// By name, without regard to case.
-    Name,
-    /// By role.
-    Role,
-    /// By age.
-    CreatedAt,
-    /// By expiry; what never expires comes last.
-    ExpiresAt,
-    /// By last use; what was never used comes first.
-    LastUsedAt,
-    /// By number of requests.
-    RequestCount,
-}
-
-impl KeyOrder {
-    const fn column(self) -> &'static str {
-        match self {
-            Self::Name => "k.name_folded",
-            Self::Role => "k.role",
-            Self::CreatedAt => "k.created_at",
-            Self::ExpiresAt => "coalesce(k.expires_at, 9223372036854775807)",
-            Self::LastUsedAt => "coalesce(u.last_used_at, 0)",
-            Self::RequestCount => "coalesce(u.request_count, 0)",
-        }
-    }
-}
-
 #[derive(sqlx::FromRow)]
 struct KeyRow {
     id: String,
@@ -167,18 +125,24 @@ struct KeyRow {
     last_used_user_agent: Option<String>,
 }
 
-/// Everything that is shown of keys, up to the condition.
-macro_rules! select {
+/// Everything that is shown of keys, and what it is read from besides the keys.
+macro_rules! shown {
     () => {
         "select k.id, k.project_id, k.name, k.description, k.role, s.scopes, k.enabled, k.created_at, \
      k.created_by_type, k.created_by_id, k.created_by_name, k.parent_id, k.expires_at, k.allowed_cidrs, \
      k.rate_per_minute, k.rotated_at, f.valid_until as previous_valid_until, k.generation, u.request_count, \
-     u.last_used_at, u.last_used_address, u.last_used_user_agent \
-     from api_keys k join scope_sets s on s.id = k.scope_set \
+     u.last_used_at, u.last_used_address, u.last_used_user_agent "
+    };
+}
+macro_rules! beside_keys {
+    () => {
+        "join scope_sets s on s.id = k.scope_set \
      left join api_key_usage u on u.key_id = k.id \
      left join api_key_former_secrets f on f.key_id = k.id and f.generation = k.generation - 1 "
     };
 }
+const SHOWN: &str = shown!();
+const BESIDE_KEYS: &str = beside_keys!();
 
 impl TryFrom<KeyRow> for KeyRecord {
     type Error = StoreError;
@@ -241,76 +205,11 @@ impl Store {
         row.map(TryInto::try_into).transpose()
     }
 
-    /// A page of a project's keys in a stable order, and how many fit in all.
-    pub async fn key_page(
-        &self,
-        project: &ProjectId,
-        filter: &KeyFilter,
-        order: (KeyOrder, bool),
-        now: Time,
-        (offset, limit): (i64, i64),
-    ) -> Result<(Vec<KeyRecord>, i64), StoreError> {
-        let condition = "where k.project_id = $1 and ($2 is null or k.role = $2) \
-             and ($3 is null or ($3 = 'DISABLED' and not k.enabled) \
-                 or ($3 = 'EXPIRED' and k.enabled and k.expires_at <= $4) \
-                 or ($3 = 'ACTIVE' and k.enabled and (k.expires_at is null or k.expires_at > $4))) \
-             and ($5 is null or k.name_folded like $5 escape '!' or lower(k.description) like $5 escape '!' \
-                 or lower(k.id) like $5 escape '!') \
-             and ($6 is null or coalesce(u.last_used_at, k.created_at) < $6) \
-             and ($7 is null or (k.expires_at < $7 and k.expires_at > $4)) \
-             and ($8 is null or k.created_by_id = $8) ";
-        let values = args![
-            project.as_str(),
-            filter.role.map(KeyRole::name),
-            filter.status,
-            now.micros(),
-            filter.search.as_deref().map(pattern),
-            filter.unused_since.map(Time::micros),
-            filter.expiring_before.map(Time::micros),
-            filter.created_by.as_deref(),
-        ];
-        let count: Vec<(i64,)> = self
-            .db
-            .all_of(
-                format!(
-                    "select count(*) from api_keys k left join api_key_usage u on u.key_id = k.id {condition}"
-                ),
-                values.clone(),
-            )
-            .await?;
-        let (order, descending) = order;
-        let (column, way) = (order.column(), if descending { "desc" } else { "asc" });
-        let mut page: Vec<Value> = values;
-        page.extend(args![limit, offset]);
-        let rows: Vec<KeyRow> = self
-            .db
-            .all_of(
-                format!("{} {condition} order by {column} {way}, k.id {way} limit $9 offset $10", select!()),
-                page,
-            )
-            .await?;
-        let records = rows.into_iter().map(TryInto::try_into).collect::<Result<Vec<_>, _>>()?;
-        Ok((records, count.first().map_or(0, |(count,)| *count)))
-    }
-
     /// How many keys there are in a project.
     pub async fn key_count(&self) -> Result<i64, StoreError> {
         let count: Option<(i64,)> = self.db.optional("select count(*) from api_keys", Vec::new()).await?;
         Ok(count.map_or(0, |(count,)| count))
     }
-}
-
-/// A `like` pattern that finds a part, with what is special in it made plain.
-pub(crate) fn pattern(part: &str) -> String {
-    let mut text = String::from("%");
-    for character in sextant_core::text::fold(part).chars() {
-        if matches!(character, '%' | '_' | '!') {
-            text.push('!');
-        }
-        text.push(character);
-    }
-    text.push('%');
-    text
 }
 
 impl Tx<ApiKeysWrite> {
@@ -564,4 +463,5 @@ impl Tx<ApiKeysWrite> {
     }
 }
 
-const KEY_OF_PROJECT: &str = concat!(select!(), "where k.project_id = $1 and k.id = $2");
+const KEY_OF_PROJECT: &str =
+    concat!(shown!(), "from api_keys k ", beside_keys!(), "where k.project_id = $1 and k.id = $2");

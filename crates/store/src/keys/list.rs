@@ -74,7 +74,7 @@ impl KeyFilter {
         }
         match self.status {
             Some("ACTIVE") => {
-                and("k.enabled and (k.expires_at is null or k.expires_at > $?)", now.micros().into())
+                and("k.enabled and (k.expires_at is null or k.expires_at > $?)", now.micros().into());
             }
             Some("EXPIRED") => and("k.enabled and k.expires_at <= $?", now.micros().into()),
             Some(_) => and("k.enabled = $?", false.into()),

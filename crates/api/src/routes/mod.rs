@@ -10,6 +10,7 @@ mod system;
 mod tenancy;
 
 pub(crate) use developers::ValidationErrorBody;
+pub(crate) use pages::console_page;
 
 use crate::rooms::Rooms;
 

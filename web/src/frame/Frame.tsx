@@ -1,0 +1,158 @@
+import { ActionIcon, Drawer, NavLink, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Link, Navigate, Outlet, useLocation, useParams } from "@tanstack/react-router";
+import { useEffect, useRef, useState } from "react";
+import { findProject, type Session, sessionQuery } from "../api/session";
+import icon from "../icon.svg";
+import { MenuIcon } from "../ui/icons";
+import { Empty } from "../ui/states";
+import classes from "./Frame.module.css";
+import { navigation } from "./navigation";
+import { ProjectSwitcher } from "./ProjectSwitcher";
+import { rememberProject, useHere } from "./place";
+import { UserMenu } from "./UserMenu";
+
+/** What every page of a project stands in: the bar at the top, the menu, the page. */
+export function Frame() {
+  const { data: session } = useQuery(sessionQuery);
+  const { href } = useLocation();
+  const { org, project: name } = useParams({ from: "/orgs/$org/projects/$project" });
+  // The session can end while a page is open: its next call is refused.
+  if (!session) return <Navigate to="/sign-in" search={{ next: href }} replace />;
+  const project = findProject(session, org, name);
+  if (!project) return <NoProject session={session} name={`${org} / ${name}`} />;
+  return <Framed />;
+}
+
+function Framed() {
+  const here = useHere();
+  const { pathname } = useLocation();
+  const [menu, setMenu] = useState(false);
+  const main = useRef<HTMLElement>(null);
+  const before = useRef(pathname);
+  useEffect(() => rememberProject(here.project), [here.project]);
+  useEffect(() => {
+    if (before.current === pathname) return;
+    before.current = pathname;
+    setMenu(false);
+    // Who reads by ear or keyboard begins at the new page, not where the old one's link was.
+    main.current?.focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+  }, [pathname]);
+  return (
+    <>
+      <a className={classes.skip} href="#main">
+        Skip to the page
+      </a>
+      <header className={classes.header}>
+        <ActionIcon
+          className={classes.burger ?? ""}
+          variant="subtle"
+          color="gray"
+          size="lg"
+          aria-label="Menu"
+          aria-expanded={menu}
+          onClick={() => setMenu(true)}
+        >
+          <MenuIcon />
+        </ActionIcon>
+        <Link to="/" className={classes.brand}>
+          <img src={icon} width={26} height={26} alt="" />
+          Sextant
+        </Link>
+        <UserMenu session={here.session} />
+      </header>
+      <div className={classes.body}>
+        <nav className={classes.side} aria-label="Main">
+          <Menu />
+        </nav>
+        <main id="main" ref={main} tabIndex={-1} className={classes.main}>
+          <Outlet />
+        </main>
+      </div>
+      <Drawer
+        opened={menu}
+        onClose={() => setMenu(false)}
+        title="Menu"
+        size="19rem"
+        closeButtonProps={{ "aria-label": "Close the menu" }}
+      >
+        <nav aria-label="Main">
+          <Menu />
+        </nav>
+      </Drawer>
+    </>
+  );
+}
+
+function Menu() {
+  const here = useHere();
+  const { pathname } = useLocation();
+  const offered = navigation
+    .map((group) => ({
+      ...group,
+      entries: group.entries.filter(
+        ({ permission, account }) =>
+          !permission || (account ? here.mayAtAccount(permission) : here.may(permission)),
+      ),
+    }))
+    .filter((group) => group.entries.length > 0);
+  return (
+    <>
+      <ProjectSwitcher />
+      {offered.map((group) => (
+        <div key={group.label ?? ""} className={classes.group}>
+          {group.label && (
+            <Text component="h2" className={classes.label}>
+              {group.label}
+              {group.below && <span className={classes.below}>{group.below}</span>}
+            </Text>
+          )}
+          <ul className={classes.entries}>
+            {group.entries.map(({ label, icon: Icon, path, external }) => {
+              const to = external ? path : [here.base, path].filter(Boolean).join("/");
+              const active = path === "" ? pathname === to : pathname === to || pathname.startsWith(`${to}/`);
+              const shared = {
+                label,
+                leftSection: <Icon size={18} />,
+                active,
+                className: classes.entry ?? "",
+                "aria-current": active ? ("page" as const) : undefined,
+              };
+              return (
+                <li key={path}>
+                  {external ? (
+                    <NavLink href={to} {...shared} />
+                  ) : (
+                    <NavLink component={Link} to={to} activeOptions={{ exact: true }} {...shared} />
+                  )}
+                </li>
+              );
+            })}
+          </ul>
+        </div>
+      ))}
+    </>
+  );
+}
+
+/** The address names a project that is not there, or not for this person. */
+function NoProject({ session, name }: { session: Session; name: string }) {
+  return (
+    <>
+      <header className={classes.header}>
+        <Link to="/" className={classes.brand}>
+          <img src={icon} width={26} height={26} alt="" />
+          Sextant
+        </Link>
+        <UserMenu session={session} />
+      </header>
+      <main className={classes.alone}>
+        <Empty title={`There is no project ${name} for you`}>
+          It may not exist, or nobody has given you a role in it. <Link to="/">Go to a project of yours</Link>
+          , or ask someone who manages users.
+        </Empty>
+      </main>
+    </>
+  );
+}

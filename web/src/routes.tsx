@@ -10,7 +10,7 @@ import { queryClient } from "./api/client";
 import { sessionQuery } from "./api/session";
 import { Frame } from "./frame/Frame";
 import { baseOf, firstProject } from "./frame/place";
-import { keySearch } from "./pages/keys/search";
+import { keySearch, usageSearch } from "./pages/keys/search";
 import { NoRole } from "./pages/NoRole";
 import { Overview } from "./pages/Overview";
 import { SetUp } from "./pages/SetUp";
@@ -83,6 +83,7 @@ const keys = createRoute({
 const key = createRoute({
   getParentRoute: () => project,
   path: "settings/api-keys/$id",
+  validateSearch: usageSearch,
   component: lazyRouteComponent(() => import("./pages/keys/KeyPage"), "KeyPage"),
 });
 

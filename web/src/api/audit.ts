@@ -8,6 +8,12 @@ export type AuditQuery = NonNullable<operations["listAuditEntries"]["parameters"
 export const auditQuery = (query: AuditQuery) =>
   queryOptions({
     queryKey: ["audit", query],
-    queryFn: () => answer(api.GET("/v2/audit", { params: { query } })),
+    queryFn: async () => {
+      const page = await answer(
+        api.GET("/v2/audit", { params: { query }, headers: { accept: "application/json" } }),
+      );
+      // The same call answers CSV to who asks for it.
+      return page as components["schemas"]["EntryPage"];
+    },
     placeholderData: keepPreviousData,
   });

@@ -110,11 +110,11 @@ export function Empty({
 export function NotFoundPage() {
   usePageTitle("Not found");
   return (
-    <div className={classes.whole}>
+    <main className={classes.whole}>
       <Empty title="There is no such page" action={<ButtonLink to="/">To the start page</ButtonLink>}>
         The address may be mistyped, or what it led to is gone.
       </Empty>
-    </div>
+    </main>
   );
 }
 

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, Group, NativeSelect, Text, TextInput } from "@mantine/core";
+import { ActionIcon, Button, Group, NativeSelect, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
@@ -7,7 +7,6 @@ import { type ApiKey, keysQuery } from "../../api/keys";
 import { useHere } from "../../frame/place";
 import { type Column, DataTable } from "../../ui/DataTable";
 import { KeyIcon, PlusIcon, RotateIcon, SearchIcon, TrashIcon } from "../../ui/icons";
-import { TextLink } from "../../ui/links";
 import { Page } from "../../ui/Page";
 import { Pager } from "../../ui/Pager";
 import { Empty, Failure } from "../../ui/states";
@@ -17,7 +16,7 @@ import { DeleteDialog } from "./DeleteDialog";
 import classes from "./KeysPage.module.css";
 import { RotateDialog } from "./RotateDialog";
 import { isFiltered, type KeySearch, PAGE_SIZE, queryOf, sortOf } from "./search";
-import { CreatedBy, Expiry, LastUsed, RoleBadge, StatusBadge } from "./show";
+import { CreatedBy, Expiry, KeyLink, LastUsed, RoleBadge, StatusBadge } from "./show";
 
 const route = getRouteApi("/orgs/$org/projects/$project/settings/api-keys");
 
@@ -135,17 +134,7 @@ function keyColumns(open: ((dialog: Dialog) => void) | undefined): Column<ApiKey
       sortKey: "name",
       cell: (apiKey) => (
         <div className={classes.name}>
-          <TextLink
-            to="/orgs/$org/projects/$project/settings/api-keys/$id"
-            params={{ org: apiKey.orgIdentifier, project: apiKey.projectIdentifier, id: apiKey.id }}
-            fw={600}
-            size="sm"
-          >
-            {apiKey.name}
-          </TextLink>
-          <Text size="xs" c="dimmed" ff="monospace">
-            {apiKey.prefix}
-          </Text>
+          <KeyLink apiKey={apiKey} />
         </div>
       ),
     },

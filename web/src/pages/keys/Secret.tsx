@@ -30,7 +30,7 @@ export function Secret({
       opened
       onClose={onClose}
       title={title}
-      size="lg"
+      size="54rem"
       closeOnClickOutside={false}
       closeOnEscape={false}
       withCloseButton={false}

@@ -71,3 +71,11 @@ export function queryOf(search: KeySearch): KeyQuery {
 
 export const isFiltered = (search: KeySearch): boolean =>
   Boolean(search.search || search.role || search.status || search.unusedForDays || search.expiringWithinDays);
+
+/** Over how many days a key's requests are shown. */
+export const SPANS = [1, 7, 30, 90] as const;
+
+export function usageSearch(raw: Record<string, unknown>): { days?: number } {
+  const days = SPANS.find((span) => String(span) === String(raw.days));
+  return days ? { days } : {};
+}

@@ -1,6 +1,7 @@
 import { Badge, Text } from "@mantine/core";
 import type { ApiKey } from "../../api/keys";
 import { roleName } from "../../api/words";
+import { TextLink } from "../../ui/links";
 import { Moment, relativeTime } from "../../ui/time";
 
 const STATUS: Record<string, { label: string; color: string }> = {
@@ -8,6 +9,25 @@ const STATUS: Record<string, { label: string; color: string }> = {
   DISABLED: { label: "Disabled", color: "gray" },
   EXPIRED: { label: "Expired", color: "red" },
 };
+
+/** A key's name, which leads to its page. */
+export function KeyLink({ apiKey }: { apiKey: ApiKey }) {
+  return (
+    <div>
+      <TextLink
+        to="/orgs/$org/projects/$project/settings/api-keys/$id"
+        params={{ org: apiKey.orgIdentifier, project: apiKey.projectIdentifier, id: apiKey.id }}
+        fw={600}
+        size="sm"
+      >
+        {apiKey.name}
+      </TextLink>
+      <Text size="xs" c="dimmed" ff="monospace">
+        {apiKey.prefix}
+      </Text>
+    </div>
+  );
+}
 
 export function StatusBadge({ apiKey }: { apiKey: ApiKey }) {
   const { label, color } = STATUS[apiKey.status] ?? { label: apiKey.status, color: "gray" };

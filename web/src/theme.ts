@@ -62,6 +62,11 @@ export function variables(theme: MantineTheme): ConvertCSSVariablesInput {
   for (const name of Object.keys(theme.colors)) {
     light[`--mantine-color-${name}-light-color`] = `var(--mantine-color-${name}-9)`;
     dark[`--mantine-color-${name}-light-color`] = `var(--mantine-color-${name}-2)`;
+    // The library's own tints are as loud as a button on a dark page.
+    dark[`--mantine-color-${name}-light`] =
+      `color-mix(in srgb, var(--mantine-color-${name}-6) 18%, transparent)`;
+    dark[`--mantine-color-${name}-light-hover`] =
+      `color-mix(in srgb, var(--mantine-color-${name}-6) 26%, transparent)`;
   }
   // The darkest of these are still too light on their own tint.
   for (const [name, value] of Object.entries({

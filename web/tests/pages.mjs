@@ -1,5 +1,5 @@
 // Every page of the console, as the tests and the pictures visit it. `at` answers its address; `open` does what else is needed.
-import { ADMIN, client, KEYS, use } from "./support.mjs";
+import { client, KEYS, use } from "./support.mjs";
 
 /** Fills a server with what a project of some age has. */
 export async function fill(server) {
@@ -48,6 +48,9 @@ export async function fill(server) {
 const button = (name) => (page) => page.getByRole("button", { name }).first().click();
 
 /** Pages of who is signed in. `full` pages need what `fill` answers. */
+/** Those that there are at this width. */
+export const fits = (width) => (page) => !page.narrow || width < 900;
+
 export const PAGES = [
   { name: "overview", at: () => "/" },
   { name: "keys", at: () => KEYS },
@@ -79,6 +82,12 @@ export const PAGES = [
   { name: "no-project", at: () => "/orgs/nowhere/projects/none" },
   { name: "no-page", at: () => "/there/is/no/such/page" },
   {
+    name: "menu",
+    at: () => "/",
+    narrow: true,
+    open: button("Menu"),
+  },
+  {
     name: "password",
     at: () => KEYS,
     open: async (page) => {
@@ -99,13 +108,17 @@ export const OUTSIDE = [
 export async function visit(session, one, filled) {
   if (one.refused) session.expectRefusal(one.refused);
   await session.go(one.at(filled));
-  await session.page.locator("main, [role=alert]").first().waitFor();
-  await session.page.waitForLoadState("networkidle");
+  await session.page.locator("h1").first().waitFor();
+  await settled(session.page);
   if (one.open) {
     await one.open(session.page);
     await session.page.getByRole("dialog").waitFor();
-    await session.page.waitForLoadState("networkidle");
+    await settled(session.page);
   }
 }
 
-export { ADMIN };
+/** Everything that was asked for is there: no place is kept for it any more. */
+const settled = (page) =>
+  page.waitForFunction(
+    () => !document.querySelector(".mantine-Skeleton-root, [aria-busy=true], [data-stale]"),
+  );

@@ -2,7 +2,7 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fill, OUTSIDE, PAGES, visit } from "./pages.mjs";
+import { fill, fits, OUTSIDE, PAGES, visit } from "./pages.mjs";
 import { closeBrowser, openPage, startServer } from "./support.mjs";
 
 const wanted = process.argv.slice(2);
@@ -20,7 +20,7 @@ for (const { server, of, pages } of rounds) {
     for (const width of [360, 1440]) {
       const session = await openPage(server, { theme, width });
       if (of !== "outside") await session.signIn();
-      for (const one of pages) {
+      for (const one of pages.filter(fits(width))) {
         if (wanted.length > 0 && !wanted.includes(one.name)) continue;
         await visit(session, one, filled);
         await session.page.screenshot({

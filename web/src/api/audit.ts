@@ -5,9 +5,12 @@ import type { components, operations } from "./schema";
 export type AuditEntry = components["schemas"]["EntryBody"];
 export type AuditQuery = NonNullable<operations["listAuditEntries"]["parameters"]["query"]>;
 
+/** What the queries of the audit log begin with. */
+export const AUDIT = ["audit"] as const;
+
 export const auditQuery = (query: AuditQuery) =>
   queryOptions({
-    queryKey: ["audit", query],
+    queryKey: [...AUDIT, query],
     queryFn: async () => {
       const page = await answer(
         api.GET("/v2/audit", { params: { query }, headers: { accept: "application/json" } }),

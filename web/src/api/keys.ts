@@ -1,4 +1,5 @@
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { AUDIT } from "./audit";
 import { answer, api, queryClient } from "./client";
 import { serverHas } from "./offers";
 import type { components, operations } from "./schema";
@@ -64,8 +65,22 @@ export const offspringQuery = (place: Place, id: string) => ({
   enabled: serverHas.keysByCreator,
 });
 
-/** Everything that is shown about the project's keys is asked for again. */
-export const refreshKeys = (place: Place) => queryClient.invalidateQueries({ queryKey: below(place) });
+/** Everything that is shown about the project's keys is asked for again, their history included. */
+export function refreshKeys(place: Place): Promise<unknown> {
+  const ours = queryClient.invalidateQueries({ queryKey: below(place) });
+  return Promise.all([ours, queryClient.invalidateQueries({ queryKey: AUDIT })]);
+}
+
+/** The same after a key is gone: about itself there is nothing to ask any more. */
+export function forgetKey(place: Place, id: string): Promise<unknown> {
+  const isOfIt = ({ queryKey }: { queryKey: readonly unknown[] }) => queryKey.includes(id);
+  queryClient.cancelQueries({ queryKey: below(place), predicate: isOfIt });
+  const others = {
+    queryKey: below(place),
+    predicate: (query: { queryKey: readonly unknown[] }) => !isOfIt(query),
+  };
+  return queryClient.invalidateQueries(others);
+}
 
 // These answer a secret, or change something. Their answers never enter the cache of answers.
 

@@ -9,7 +9,7 @@ export const permissionWords: Record<Permission, string> = {
   "data_settings:read": "See integrations and data settings",
   "data_settings:write": "Change integrations and data settings, upload the first CSV",
   "ingestion:write": "Send engineering data",
-  "ingestion:read": "See what became of the data it sent",
+  "ingestion:read": "See what became of sent data",
   "teams:read": "See teams",
   "teams:write": "Change teams",
   "profiles:read": "See profiles",

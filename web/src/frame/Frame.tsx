@@ -1,10 +1,11 @@
 import { ActionIcon, Drawer, NavLink, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { Link, Navigate, Outlet, useLocation, useParams } from "@tanstack/react-router";
+import { Link, Outlet, useLocation, useParams, useRouter } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { findProject, type Session, sessionQuery } from "../api/session";
 import icon from "../icon.svg";
 import { MenuIcon } from "../ui/icons";
+import { TextLink } from "../ui/links";
 import { Empty } from "../ui/states";
 import classes from "./Frame.module.css";
 import { navigation } from "./navigation";
@@ -15,13 +16,23 @@ import { UserMenu } from "./UserMenu";
 /** What every page of a project stands in: the bar at the top, the menu, the page. */
 export function Frame() {
   const { data: session } = useQuery(sessionQuery);
-  const { href } = useLocation();
   const { org, project: name } = useParams({ from: "/orgs/$org/projects/$project" });
   // The session can end while a page is open: its next call is refused.
-  if (!session) return <Navigate to="/sign-in" search={{ next: href }} replace />;
+  if (!session) return <ToSignIn />;
   const project = findProject(session, org, name);
   if (!project) return <NoProject session={session} name={`${org} / ${name}`} />;
   return <Framed />;
+}
+
+/** Leads to the sign-in page, and from there back. */
+function ToSignIn() {
+  const router = useRouter();
+  useEffect(() => {
+    // Read here and once: while the page changes, the address is the sign-in page's already.
+    const { href, pathname } = router.latestLocation;
+    if (pathname !== "/sign-in") router.navigate({ to: "/sign-in", search: { next: href }, replace: true });
+  }, [router]);
+  return null;
 }
 
 function Framed() {
@@ -148,8 +159,11 @@ function NoProject({ session, name }: { session: Session; name: string }) {
         <UserMenu session={session} />
       </header>
       <main className={classes.alone}>
-        <Empty title={`There is no project ${name} for you`}>
-          It may not exist, or nobody has given you a role in it. <Link to="/">Go to a project of yours</Link>
+        <Empty level={1} title={`There is no project ${name} for you`}>
+          It may not exist, or nobody has given you a role in it.{" "}
+          <TextLink to="/" underline="always">
+            Go to a project of yours
+          </TextLink>
           , or ask someone who manages users.
         </Empty>
       </main>

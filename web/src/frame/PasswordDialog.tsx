@@ -1,7 +1,8 @@
-import { Button, Group, Modal, PasswordInput, Stack } from "@mantine/core";
+import { Button, Group, PasswordInput, Stack } from "@mantine/core";
 import { useState } from "react";
 import { answer, api } from "../api/client";
 import { useAction } from "../ui/action";
+import { Dialog } from "../ui/Dialog";
 import { Failure } from "../ui/states";
 import { say } from "../ui/toast";
 
@@ -10,7 +11,7 @@ export function PasswordDialog({ email, onClose }: { email: string; onClose: () 
   const [newPassword, setNew] = useState("");
   const { run, busy, error } = useAction();
   return (
-    <Modal opened onClose={onClose} title="Change password" closeButtonProps={{ "aria-label": "Close" }}>
+    <Dialog onClose={onClose} title="Change password">
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -51,6 +52,6 @@ export function PasswordDialog({ email, onClose }: { email: string; onClose: () 
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

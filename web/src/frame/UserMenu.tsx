@@ -1,7 +1,7 @@
 import { Button, Menu, Text } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { answer, api } from "../api/client";
+import { ApiError, answer, api } from "../api/client";
 import { end, type Session } from "../api/session";
 import { KeyIcon, SignOutIcon, UserIcon } from "../ui/icons";
 import { explain } from "../ui/states";
@@ -19,11 +19,14 @@ export function UserMenu({ session }: { session: Session }) {
     try {
       await answer(api.DELETE("/v1/session"));
     } catch (error) {
-      say(explain(error).title);
-      return;
+      // A session that has ended already is what was wanted.
+      if (!(error instanceof ApiError && error.status === 401)) {
+        say(explain(error).title);
+        return;
+      }
     }
-    end();
     await navigate({ to: "/sign-in" });
+    end();
   };
   return (
     <>

@@ -1,13 +1,13 @@
-import { Badge, Group, Skeleton, Text } from "@mantine/core";
+import { Skeleton } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { keysQuery } from "../api/keys";
-import { isPermission, permissionWords } from "../api/words";
 import { type Here, useHere } from "../frame/place";
 import { CodeBlock } from "../ui/Copy";
 import { KeyIcon } from "../ui/icons";
 import { ButtonLink, TextLink } from "../ui/links";
 import { Page, Section } from "../ui/Page";
+import { Rights } from "../ui/Rights";
 import { Empty, Failure } from "../ui/states";
 import { curlFor } from "./keys/curl";
 import { type KeySearch, queryOf } from "./keys/search";
@@ -25,7 +25,7 @@ export function Overview() {
       description={`Project ${here.place.projectIdentifier} of the organisation ${here.place.orgIdentifier}`}
     >
       {here.may("api_keys:read") && <Keys here={here} />}
-      <Rights here={here} />
+      <Mine here={here} />
     </Page>
   );
 }
@@ -99,30 +99,14 @@ function FirstKey({ here }: { here: Here }) {
   );
 }
 
-function Rights({ here }: { here: Here }) {
-  const rights = here.project.permissions.filter(isPermission);
+function Mine({ here }: { here: Here }) {
+  const { permissions } = here.project;
   return (
     <Section
       title="What you may do in this project"
       description="Given by your roles. Someone who manages users can change them."
     >
-      <Group gap="xs">
-        {rights.map((right) => (
-          <Badge
-            key={right}
-            variant="light"
-            color="gray"
-            size="lg"
-            radius="sm"
-            tt="none"
-            fw={500}
-            title={right}
-          >
-            {permissionWords[right]}
-          </Badge>
-        ))}
-      </Group>
-      {rights.length === 0 && <Text c="dimmed">Nothing yet.</Text>}
+      <Rights held={permissions} heldOnly />
     </Section>
   );
 }

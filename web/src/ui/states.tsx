@@ -82,18 +82,21 @@ export function sentence(text: string): string {
 export function Empty({
   icon,
   title,
+  level = 2,
   children,
   action,
 }: {
   icon?: ReactNode;
   title: string;
+  /** 1 where this is the whole page. */
+  level?: 1 | 2;
   children?: ReactNode;
   action?: ReactNode;
 }) {
   return (
     <div className={classes.empty}>
       {icon && <div className={classes.icon}>{icon}</div>}
-      <Title order={2} size="h4">
+      <Title order={level} size="h4">
         {title}
       </Title>
       {children && (

@@ -17,7 +17,7 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
 export function relativeTime(at: string, now: number = Date.now()): string {
   const seconds = (Date.parse(at) - now) / 1_000;
   for (const [unit, length] of STEPS) {
-    if (Math.abs(seconds) >= length) return relative.format(Math.trunc(seconds / length), unit);
+    if (Math.abs(seconds) >= length) return relative.format(Math.round(seconds / length), unit);
   }
   return seconds > 0 ? "in less than a minute" : "just now";
 }

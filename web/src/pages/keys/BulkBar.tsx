@@ -1,7 +1,8 @@
-import { Alert, Button, Group, Modal, Progress, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Button, Group, Progress, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { type ApiKey, deleteKey, patchKey, refreshKeys } from "../../api/keys";
 import { type Here, useHere } from "../../frame/place";
+import { Dialog } from "../../ui/Dialog";
 import { AlertIcon, CheckIcon, ClockIcon, CloseIcon, PowerIcon, TrashIcon } from "../../ui/icons";
 import classes from "./KeysPage.module.css";
 import { isInUse, lastUse } from "./show";
@@ -23,52 +24,40 @@ function act(here: Here, kind: Kind, id: string): Promise<unknown> {
     : patchKey(here.place, id, { enabled: kind === "enable" });
 }
 
+/** What is to be done with which keys. */
+export interface Bulk {
+  kind: Kind;
+  keys: ApiKey[];
+}
+
 /** What can be done with the chosen keys. */
-export function BulkBar({ selected, onDone }: { selected: ApiKey[]; onDone: () => void }) {
-  const [kind, setKind] = useState<Kind>();
-  // What was chosen when the dialog opened: the list below is asked for again while it works.
-  const [batch, setBatch] = useState<ApiKey[]>([]);
-  const open = (next: Kind) => {
-    setBatch(selected);
-    setKind(next);
-  };
+export function BulkBar({
+  selected,
+  onStart,
+  onNone,
+}: {
+  selected: ApiKey[];
+  onStart: (bulk: Bulk) => void;
+  onNone: () => void;
+}) {
+  const start = (kind: Kind) => () => onStart({ kind, keys: selected });
   return (
     <section className={classes.bulk} aria-label="Chosen keys">
       <Text size="sm" fw={600} role="status">
         {selected.length} chosen
       </Text>
-      <Button
-        size="xs"
-        variant="default"
-        leftSection={<PowerIcon size={15} />}
-        onClick={() => open("disable")}
-      >
+      <Button size="xs" variant="default" leftSection={<PowerIcon size={15} />} onClick={start("disable")}>
         Disable
       </Button>
-      <Button
-        size="xs"
-        variant="default"
-        leftSection={<CheckIcon size={15} />}
-        onClick={() => open("enable")}
-      >
+      <Button size="xs" variant="default" leftSection={<CheckIcon size={15} />} onClick={start("enable")}>
         Enable
       </Button>
-      <Button size="xs" color="red" leftSection={<TrashIcon size={15} />} onClick={() => open("delete")}>
+      <Button size="xs" color="red" leftSection={<TrashIcon size={15} />} onClick={start("delete")}>
         Delete
       </Button>
-      <Button size="xs" variant="subtle" onClick={onDone}>
+      <Button size="xs" variant="subtle" onClick={onNone}>
         Choose none
       </Button>
-      {kind && (
-        <BulkDialog
-          kind={kind}
-          keys={batch}
-          onClose={(finished) => {
-            setKind(undefined);
-            if (finished) onDone();
-          }}
-        />
-      )}
     </section>
   );
 }
@@ -77,7 +66,8 @@ interface Result {
   failure?: string;
 }
 
-function BulkDialog({
+/** Does it, one key after the other, and says of each what became of it. */
+export function BulkDialog({
   kind,
   keys,
   onClose,
@@ -115,12 +105,7 @@ function BulkDialog({
   };
   const close = () => state !== "working" && onClose(state === "done");
   return (
-    <Modal
-      opened
-      onClose={close}
-      title={`${verb} ${keys.length} ${keys.length === 1 ? "key" : "keys"}`}
-      closeButtonProps={{ "aria-label": "Close" }}
-    >
+    <Dialog onClose={close} title={`${verb} ${keys.length} ${keys.length === 1 ? "key" : "keys"}`}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -203,7 +188,7 @@ function BulkDialog({
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -2,7 +2,6 @@ import {
   Button,
   Checkbox,
   Group,
-  Modal,
   NativeSelect,
   Radio,
   Stack,
@@ -13,11 +12,12 @@ import {
 import { useCallback, useState } from "react";
 import { ApiError } from "../../api/client";
 import { type CreateKey, createKey, type MintedKey, refreshKeys } from "../../api/keys";
-import { type KeyRole, keyRoles, type Permission, permissions } from "../../api/roles";
+import { type KeyRole, keyRoles, type Permission } from "../../api/roles";
 import { keyRoleWords, permissionWords } from "../../api/words";
 import { type Here, useHere } from "../../frame/place";
 import { useAction } from "../../ui/action";
-import { CheckIcon, CloseIcon } from "../../ui/icons";
+import { Dialog } from "../../ui/Dialog";
+import { Rights } from "../../ui/Rights";
 import { Failure, sentence } from "../../ui/states";
 import classes from "./KeysPage.module.css";
 import { networksOf, rateOf } from "./limits";
@@ -49,13 +49,7 @@ export function CreateDialog({ first, onClose }: { first: boolean; onClose: () =
   if (minted)
     return <Secret minted={minted} title={`The key ${minted.apiKey.name} is made`} onClose={close} />;
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title="Create API key"
-      size="lg"
-      closeButtonProps={{ "aria-label": "Close" }}
-    >
+    <Dialog onClose={onClose} title="Create API key" size="lg">
       <Form
         here={here}
         first={first}
@@ -65,7 +59,7 @@ export function CreateDialog({ first, onClose }: { first: boolean; onClose: () =
           refreshKeys(here.place);
         }}
       />
-    </Modal>
+    </Dialog>
   );
 }
 
@@ -211,28 +205,6 @@ function expiryOf(term: string, date: string): string | undefined {
   if (term === "") return undefined;
   if (term === OWN_DATE) return new Date(date).toISOString();
   return new Date(Date.now() + Number(term) * 86_400_000).toISOString();
-}
-
-/** Every permission, and whether it is among those held. */
-export function Rights({ held }: { held: readonly string[] }) {
-  const sorted = [...permissions].sort((a, b) => Number(held.includes(b)) - Number(held.includes(a)));
-  return (
-    <ul className={classes.rights}>
-      {sorted.map((permission) =>
-        held.includes(permission) ? (
-          <li key={permission}>
-            <CheckIcon size={15} className={classes.may} aria-hidden={false} role="img" aria-label="May:" />
-            {permissionWords[permission]}
-          </li>
-        ) : (
-          <li key={permission} data-not>
-            <CloseIcon size={15} aria-hidden={false} role="img" aria-label="May not:" />
-            {permissionWords[permission]}
-          </li>
-        ),
-      )}
-    </ul>
-  );
 }
 
 interface ScopeProps {

@@ -1,9 +1,10 @@
-import { Alert, Button, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Button, Group, Stack, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { type ApiKey, deleteKey, keyQuery, refreshKeys } from "../../api/keys";
+import { type ApiKey, deleteKey, forgetKey, keyQuery } from "../../api/keys";
 import { useHere } from "../../frame/place";
 import { useAction } from "../../ui/action";
+import { Dialog } from "../../ui/Dialog";
 import { AlertIcon } from "../../ui/icons";
 import { Failure } from "../../ui/states";
 import { say } from "../../ui/toast";
@@ -27,12 +28,7 @@ export function DeleteDialog({
   const inUse = isInUse(apiKey);
   const makesKeys = apiKey.scopes.includes("api_keys:write");
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={`Delete ${apiKey.name}?`}
-      closeButtonProps={{ "aria-label": "Close" }}
-    >
+    <Dialog onClose={onClose} title={`Delete ${apiKey.name}?`}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -41,7 +37,7 @@ export function DeleteDialog({
             say(`${apiKey.name} is deleted. It opens nothing any more.`);
             onClose();
             onDeleted?.();
-            await refreshKeys(place);
+            await forgetKey(place, apiKey.id);
           });
         }}
       >
@@ -80,6 +76,6 @@ export function DeleteDialog({
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,10 +1,11 @@
-import { Button, Checkbox, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Checkbox, Group, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { ApiError } from "../../api/client";
 import { type ApiKey, type PatchKey, patchKey, refreshKeys } from "../../api/keys";
 import { isPermission, permissionWords } from "../../api/words";
 import { useHere } from "../../frame/place";
 import { useAction } from "../../ui/action";
+import { Dialog } from "../../ui/Dialog";
 import { Failure, sentence } from "../../ui/states";
 import { say } from "../../ui/toast";
 import { NetworksInput, RateInput } from "./CreateDialog";
@@ -44,13 +45,7 @@ export function EditDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () =>
     onClose();
   };
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={`Edit ${apiKey.name}`}
-      size="lg"
-      closeButtonProps={{ "aria-label": "Close" }}
-    >
+    <Dialog onClose={onClose} title={`Edit ${apiKey.name}`} size="lg">
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -110,7 +105,7 @@ export function EditDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () =>
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -12,11 +12,11 @@ import { Difference } from "../../ui/Difference";
 import { ClockIcon, EditIcon, PowerIcon, RotateIcon, TrashIcon } from "../../ui/icons";
 import { TextLink } from "../../ui/links";
 import { Page, Section } from "../../ui/Page";
+import { Rights } from "../../ui/Rights";
 import { Failure } from "../../ui/states";
 import { TimeBars } from "../../ui/TimeBars";
 import { Moment } from "../../ui/time";
 import { say } from "../../ui/toast";
-import { Rights } from "./CreateDialog";
 import { DeleteDialog } from "./DeleteDialog";
 import { EditDialog } from "./EditDialog";
 import classes from "./KeysPage.module.css";
@@ -239,7 +239,9 @@ function History({ here, id }: { here: Here; id: string }) {
                   {entry.address && ` from ${entry.address}`}
                 </Text>
               </Group>
-              {entry.before && entry.after && <Difference before={entry.before} after={entry.after} />}
+              {!["CREATED", "DELETED"].includes(entry.action) && (
+                <Difference before={entry.before} after={entry.after} />
+              )}
             </li>
           ))}
         </ol>

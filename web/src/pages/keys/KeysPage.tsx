@@ -10,7 +10,7 @@ import { KeyIcon, PlusIcon, RotateIcon, SearchIcon, TrashIcon } from "../../ui/i
 import { Page } from "../../ui/Page";
 import { Pager } from "../../ui/Pager";
 import { Empty, Failure } from "../../ui/states";
-import { BulkBar } from "./BulkBar";
+import { type Bulk, BulkBar, BulkDialog } from "./BulkBar";
 import { CreateDialog } from "./CreateDialog";
 import { DeleteDialog } from "./DeleteDialog";
 import classes from "./KeysPage.module.css";
@@ -20,7 +20,7 @@ import { CreatedBy, Expiry, KeyLink, LastUsed, RoleBadge, StatusBadge } from "./
 
 const route = getRouteApi("/orgs/$org/projects/$project/settings/api-keys");
 
-type Dialog = { kind: "rotate" | "delete"; apiKey: ApiKey };
+type KeyDialog = { kind: "rotate" | "delete"; apiKey: ApiKey };
 
 export function KeysPage() {
   const here = useHere();
@@ -29,7 +29,8 @@ export function KeysPage() {
   const writes = here.may("api_keys:write");
   const { data, error, isPlaceholderData, refetch } = useQuery(keysQuery(here.place, queryOf(search)));
   const [chosen, setChosen] = useState<Set<string>>(new Set());
-  const [dialog, setDialog] = useState<Dialog>();
+  const [dialog, setDialog] = useState<KeyDialog>();
+  const [bulk, setBulk] = useState<Bulk>();
   /** Filters begin again at the first page; what is undefined leaves the address. */
   const change = (part: Partial<KeySearch>, replace = false) => {
     const next = { ...search, page: undefined, ...part };
@@ -79,8 +80,9 @@ export function KeysPage() {
       ) : (
         <>
           {writes && selected.length > 0 && (
-            <BulkBar selected={selected} onDone={() => setChosen(new Set())} />
+            <BulkBar selected={selected} onStart={setBulk} onNone={() => setChosen(new Set())} />
           )}
+
           <DataTable
             caption="API keys"
             columns={columns}
@@ -103,7 +105,11 @@ export function KeysPage() {
               onChange={(index, size) => {
                 setChosen(new Set());
                 navigate({
-                  search: { ...search, page: index + 1, ...(size !== PAGE_SIZE && { size }) },
+                  search: {
+                    ...search,
+                    page: index > 0 ? index + 1 : undefined,
+                    size: size === PAGE_SIZE ? undefined : size,
+                  },
                 });
               }}
             />
@@ -116,6 +122,16 @@ export function KeysPage() {
           onClose={() => change({ create: undefined, page: search.page }, true)}
         />
       )}
+      {bulk && (
+        <BulkDialog
+          kind={bulk.kind}
+          keys={bulk.keys}
+          onClose={(finished) => {
+            setBulk(undefined);
+            if (finished) setChosen(new Set());
+          }}
+        />
+      )}
       {dialog?.kind === "rotate" && (
         <RotateDialog apiKey={dialog.apiKey} onClose={() => setDialog(undefined)} />
       )}
@@ -126,7 +142,7 @@ export function KeysPage() {
   );
 }
 
-function keyColumns(open: ((dialog: Dialog) => void) | undefined): Column<ApiKey>[] {
+function keyColumns(open: ((dialog: KeyDialog) => void) | undefined): Column<ApiKey>[] {
   const columns: Column<ApiKey>[] = [
     {
       id: "name",
@@ -222,7 +238,7 @@ function Filters({
   const choose = (name: keyof KeySearch) => (event: React.ChangeEvent<HTMLSelectElement>) =>
     change({ [name]: event.currentTarget.value || undefined });
   return (
-    <Group role="search" aria-label="Filter keys" gap="sm" align="flex-end">
+    <search aria-label="Filter keys" className={classes.filters}>
       <TextInput
         className={classes.search ?? ""}
         label="Search"
@@ -284,7 +300,7 @@ function Filters({
           Clear
         </Button>
       )}
-    </Group>
+    </search>
   );
 }
 

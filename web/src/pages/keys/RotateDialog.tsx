@@ -1,8 +1,9 @@
-import { Button, Checkbox, Group, Modal, NativeSelect, Stack, Text } from "@mantine/core";
+import { Button, Checkbox, Group, NativeSelect, Stack, Text } from "@mantine/core";
 import { useCallback, useState } from "react";
 import { type ApiKey, type MintedKey, refreshKeys, rotateKey } from "../../api/keys";
 import { useHere } from "../../frame/place";
 import { useAction } from "../../ui/action";
+import { Dialog } from "../../ui/Dialog";
 import { Failure } from "../../ui/states";
 import { Secret } from "./Secret";
 import { lastUse } from "./show";
@@ -29,12 +30,7 @@ export function RotateDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () 
   if (minted) return <Secret minted={minted} title={`${apiKey.name} has a new secret`} onClose={close} />;
   const makesKeys = apiKey.scopes.includes("api_keys:write");
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={`Rotate ${apiKey.name}`}
-      closeButtonProps={{ "aria-label": "Close" }}
-    >
+    <Dialog onClose={onClose} title={`Rotate ${apiKey.name}`}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -87,6 +83,6 @@ export function RotateDialog({ apiKey, onClose }: { apiKey: ApiKey; onClose: () 
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

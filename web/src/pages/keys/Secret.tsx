@@ -1,7 +1,8 @@
-import { Alert, Button, Group, Modal, Stack, Text } from "@mantine/core";
+import { Alert, Button, Group, Stack, Text } from "@mantine/core";
 import { useEffect } from "react";
 import type { MintedKey } from "../../api/keys";
 import { CodeBlock, CopyButton } from "../../ui/Copy";
+import { Dialog } from "../../ui/Dialog";
 import { AlertIcon, DownloadIcon } from "../../ui/icons";
 import { curlFor } from "./curl";
 
@@ -26,8 +27,7 @@ export function Secret({
   }, [onClose]);
   if (!key) return null;
   return (
-    <Modal
-      opened
+    <Dialog
       onClose={onClose}
       title={title}
       size="54rem"
@@ -62,7 +62,7 @@ export function Secret({
           <Button onClick={onClose}>I have stored it</Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -3,6 +3,7 @@ import type { ApiKey } from "../../api/keys";
 import { roleName } from "../../api/words";
 import { TextLink } from "../../ui/links";
 import { Moment, relativeTime } from "../../ui/time";
+import classes from "./KeysPage.module.css";
 
 const STATUS: Record<string, { label: string; color: string }> = {
   ACTIVE: { label: "Active", color: "green" },
@@ -51,7 +52,7 @@ export function CreatedBy({ apiKey }: { apiKey: ApiKey }) {
   const who = type === "API_KEY" ? `key ${name}` : type === "SYSTEM" ? "command line" : name;
   return (
     <>
-      <Text size="sm" span>
+      <Text size="sm" className={classes.who} title={who}>
         {who}
       </Text>
       <Text size="xs" c="dimmed">

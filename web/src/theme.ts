@@ -26,9 +26,6 @@ export const theme = createTheme({
     ],
   },
   components: {
-    // Scroll locking and transitions of the library add `<style>` elements or keep what was closed in the page.
-    Modal: { defaultProps: { lockScroll: false, transitionProps: { duration: 0 }, centered: false } },
-    Drawer: { defaultProps: { lockScroll: false, transitionProps: { duration: 0 } } },
     Tooltip: {
       defaultProps: { withArrow: true, openDelay: 300, events: { hover: true, focus: true, touch: true } },
     },

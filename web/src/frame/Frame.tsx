@@ -4,6 +4,7 @@ import { Link, Outlet, useLocation, useParams, useRouter } from "@tanstack/react
 import { useEffect, useRef, useState } from "react";
 import { findProject, type Session, sessionQuery } from "../api/session";
 import icon from "../icon.svg";
+import { STILL } from "../ui/Dialog";
 import { MenuIcon } from "../ui/icons";
 import { TextLink } from "../ui/links";
 import { Empty } from "../ui/states";
@@ -81,17 +82,19 @@ function Framed() {
           <Outlet />
         </main>
       </div>
-      <Drawer
-        opened={menu}
-        onClose={() => setMenu(false)}
-        title="Menu"
-        size="19rem"
-        closeButtonProps={{ "aria-label": "Close the menu" }}
-      >
-        <nav aria-label="Main">
-          <Menu />
-        </nav>
-      </Drawer>
+      <Drawer.Root opened={menu} onClose={() => setMenu(false)} size="19rem" {...STILL}>
+        <Drawer.Overlay />
+        <Drawer.Content aria-label="Menu">
+          <div className={classes.close}>
+            <Drawer.CloseButton aria-label="Close the menu" />
+          </div>
+          <Drawer.Body>
+            <nav aria-label="Main">
+              <Menu />
+            </nav>
+          </Drawer.Body>
+        </Drawer.Content>
+      </Drawer.Root>
     </>
   );
 }

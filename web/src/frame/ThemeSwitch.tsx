@@ -9,7 +9,10 @@ const THEMES = [
 
 /** Light or dark: as the system is, until one is chosen here; the choice is remembered in this browser. */
 export function ThemeSwitch() {
-  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const { colorScheme, setColorScheme } = useMantineColorScheme({
+    // Holding transitions back takes a `<style>`, which the policy forbids.
+    keepTransitions: true,
+  });
   const current = THEMES.find(({ value }) => value === colorScheme) ?? THEMES[0];
   return (
     <Menu position="bottom-end" transitionProps={{ duration: 0 }}>

@@ -114,7 +114,11 @@ export function NotFoundPage() {
   usePageTitle("Not found");
   return (
     <main className={classes.whole}>
-      <Empty title="There is no such page" action={<ButtonLink to="/">To the start page</ButtonLink>}>
+      <Empty
+        level={1}
+        title="There is no such page"
+        action={<ButtonLink to="/">To the start page</ButtonLink>}
+      >
         The address may be mistyped, or what it led to is gone.
       </Empty>
     </main>

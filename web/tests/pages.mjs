@@ -47,7 +47,7 @@ export async function fill(server) {
 
 const button = (name) => (page) => page.getByRole("button", { name }).first().click();
 
-/** Pages of who is signed in. `full` pages need what `fill` answers. */
+/** Pages of who is signed in. `full` pages need what `fill` answers; `same` ones do not depend on it. */
 /** Those that there are at this width. */
 export const fits = (width) => (page) => !page.narrow || width < 900;
 
@@ -58,6 +58,7 @@ export const PAGES = [
   { name: "key-create", at: () => `${KEYS}?create=true` },
   {
     name: "key-create-advanced",
+    same: true,
     at: () => `${KEYS}?create=true`,
     open: async (page) => {
       for (const summary of await page.locator("summary").all()) await summary.click();
@@ -78,17 +79,19 @@ export const PAGES = [
   { name: "key", full: true, at: ({ used }) => `${KEYS}/${used}` },
   { name: "key-admin", full: true, at: ({ admin }) => `${KEYS}/${admin}` },
   { name: "key-edit", full: true, at: ({ used }) => `${KEYS}/${used}`, open: button("Edit") },
-  { name: "key-gone", at: () => `${KEYS}/000000000000`, refused: 404 },
-  { name: "no-project", at: () => "/orgs/nowhere/projects/none" },
-  { name: "no-page", at: () => "/there/is/no/such/page" },
+  { name: "key-gone", same: true, at: () => `${KEYS}/000000000000`, refused: 404 },
+  { name: "no-project", same: true, at: () => "/orgs/nowhere/projects/none" },
+  { name: "no-page", same: true, at: () => "/there/is/no/such/page" },
   {
     name: "menu",
+    same: true,
     at: () => "/",
     narrow: true,
     open: button("Menu"),
   },
   {
     name: "password",
+    same: true,
     at: () => KEYS,
     open: async (page) => {
       await page.getByRole("button", { name: "ada", exact: true }).click();

@@ -61,19 +61,21 @@ export function DataTable<Row>(props: Props<Row>) {
   };
   return (
     <div className={classes.frame} data-stale={stale || undefined}>
-      <div className={classes.bar}>
-        {sort && onSort && <SortChoice columns={columns} sort={sort} onSort={onSort} />}
-        {selection && (
-          <Checkbox
-            size="sm"
-            label="Select all"
-            checked={chosen > 0 && chosen === ids.length}
-            indeterminate={chosen > 0 && chosen < ids.length}
-            onChange={toggleAll}
-            disabled={ids.length === 0}
-          />
-        )}
-      </div>
+      {(selection || (sort && onSort)) && (
+        <div className={classes.bar}>
+          {sort && onSort && <SortChoice columns={columns} sort={sort} onSort={onSort} />}
+          {selection && (
+            <Checkbox
+              size="sm"
+              label="Select all"
+              checked={chosen > 0 && chosen === ids.length}
+              indeterminate={chosen > 0 && chosen < ids.length}
+              onChange={toggleAll}
+              disabled={ids.length === 0}
+            />
+          )}
+        </div>
+      )}
       <table className={classes.table} role="table" aria-label={caption} aria-busy={rows === undefined}>
         <thead role="rowgroup">
           <tr role="row">

@@ -1,5 +1,6 @@
 import { Alert, Button, Group, Stack, Text } from "@mantine/core";
 import { useEffect } from "react";
+import { flushSync } from "react-dom";
 import type { MintedKey } from "../../api/keys";
 import { CodeBlock, CopyButton } from "../../ui/Copy";
 import { Dialog } from "../../ui/Dialog";
@@ -22,8 +23,9 @@ export function Secret({
   const { apiKey, key } = minted;
   useEffect(() => {
     // A browser may keep a whole page to show it again on the way back. Not with a key on it.
-    window.addEventListener("pagehide", onClose);
-    return () => window.removeEventListener("pagehide", onClose);
+    const leave = () => flushSync(onClose);
+    window.addEventListener("pagehide", leave);
+    return () => window.removeEventListener("pagehide", leave);
   }, [onClose]);
   if (!key) return null;
   return (

@@ -16,6 +16,7 @@ mod secrets;
 mod steps;
 mod tidy;
 mod up;
+mod web;
 mod workspace;
 
 use clap::{Parser, Subcommand};

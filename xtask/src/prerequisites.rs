@@ -60,6 +60,18 @@ pub(crate) const FAKETIME: Need = Need {
 pub(crate) const STRACE: Need =
     Need { what: "strace", package: "strace", is_there: || commands::exists("strace") };
 
+/// The console is built by it.
+pub(crate) const NODE: Need =
+    Need { what: "Node 20 or later, `node`", package: "nodejs", is_there: node_is_there };
+
+/// Brings what the console stands on.
+pub(crate) const NPM: Need =
+    Need { what: "npm", package: "npm", is_there: || commands::answers("npm", &["--version"]) };
+
+/// The console's pages are tried in it.
+pub(crate) const CHROMIUM: Need =
+    Need { what: "Chromium", package: "chromium", is_there: || chromium_program().is_some() };
+
 /// The load generator of the benches.
 pub(crate) const WRK: Need =
     Need { what: "the load generator wrk", package: "wrk", is_there: || commands::exists("wrk") };
@@ -71,6 +83,29 @@ pub(crate) const NGINX: Need =
 /// Pins a process to a processor.
 pub(crate) const TASKSET: Need =
     Need { what: "taskset", package: "util-linux", is_there: || commands::exists("taskset") };
+
+/// The oldest Node that the console's tools run on.
+const OLDEST_NODE: u32 = 20;
+
+/// True where Node can be started and is new enough.
+fn node_is_there() -> bool {
+    let version = commands::output(Command::new("node").arg("--version")).unwrap_or_default();
+    major(&version).is_some_and(|major| major >= OLDEST_NODE)
+}
+
+/// The 20 of `v20.20.2`.
+fn major(version: &str) -> Option<u32> {
+    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+/// Chromium as Debian names it, or as others do.
+pub(crate) fn chromium_program() -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = env::split_paths(&path).chain([PathBuf::from("/usr/bin")]).collect();
+    ["chromium", "chromium-browser", "google-chrome"]
+        .iter()
+        .find_map(|name| folders.iter().map(|folder| folder.join(name)).find(|program| program.is_file()))
+}
 
 /// The folder with `initdb`: on the path, or where Debian keeps it.
 pub(crate) fn postgresql_programs() -> Option<PathBuf> {
@@ -141,6 +176,12 @@ pub(crate) fn ensure(needs: &[&Need]) -> Result<()> {
     }
 }
 
+/// What of these is not there, in words; `None` where everything is.
+pub(crate) fn lacking(needs: &[&Need]) -> Option<String> {
+    let missing: Vec<&str> = missing(needs).iter().map(|need| need.what).collect();
+    (!missing.is_empty()).then(|| missing.join("; "))
+}
+
 fn missing<'a>(needs: &[&'a Need]) -> Vec<&'a Need> {
     needs.iter().copied().filter(|need| !(need.is_there)()).collect()
 }
@@ -162,6 +203,13 @@ fn shell_as_root() -> Option<Command> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_version_of_node_is_read() {
+        assert_eq!(major("v20.20.2\n"), Some(20));
+        assert_eq!(major("20.20.2"), None);
+        assert_eq!(major(""), None);
+    }
 
     #[test]
     fn only_what_is_missing_is_asked_for() {

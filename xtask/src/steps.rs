@@ -10,7 +10,7 @@ use std::{fmt, fs};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 
-use crate::{commands, documents, prerequisites, secrets, tidy, workspace};
+use crate::{commands, documents, prerequisites, secrets, tidy, web, workspace};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -33,7 +33,7 @@ struct Step {
     run: fn(&Options) -> Result<()>,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 11] = [
     Step { name: "machine", about: "install what is missing, or name it", long_only: false, run: machine },
     Step { name: "fmt", about: "rustfmt changes nothing", long_only: false, run: formatted },
     Step {
@@ -42,12 +42,19 @@ const STEPS: [Step; 9] = [
         long_only: false,
         run: |_| tidy::run(),
     },
+    Step { name: "console", about: "types, lints and build of web/", long_only: false, run: console },
     Step { name: "build", about: "the workspace and its tests", long_only: false, run: build },
     Step {
         name: "tests",
         about: "unit, property, integration and documentation tests",
         long_only: false,
         run: tests,
+    },
+    Step {
+        name: "pages",
+        about: "the console in a browser: keys, roles, secrets, accessibility",
+        long_only: false,
+        run: |_| web::test(),
     },
     Step { name: "secrets", about: "no key in what the tests left on disk", long_only: false, run: scan },
     Step {
@@ -157,11 +164,21 @@ fn machine(_: &Options) -> Result<()> {
         &prerequisites::KILL,
         &prerequisites::FAKETIME,
         &prerequisites::STRACE,
+        &prerequisites::NODE,
+        &prerequisites::NPM,
+        &prerequisites::CHROMIUM,
     ])?;
     let programs = prerequisites::postgresql_programs().context("PostgreSQL's programs are gone")?;
     println!("PostgreSQL's programs are in {}", programs.display());
     // What needs the network happens here; no later step does.
-    commands::run(&mut commands::cargo(&["fetch", "--locked"]))
+    commands::run(&mut commands::cargo(&["fetch", "--locked"]))?;
+    web::install()
+}
+
+/// Before the binary is built, which embeds the console.
+fn console(_: &Options) -> Result<()> {
+    web::check()?;
+    web::build()
 }
 
 fn formatted(_: &Options) -> Result<()> {

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use clap::Args;
 
-use crate::{commands, prerequisites, workspace};
+use crate::{commands, prerequisites, web, workspace};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -52,24 +52,14 @@ fn quickstart(profile: &str, options: &Options) -> Command {
     command
 }
 
-/// Builds the console where its sources and Node are there; without them the server says how to build it.
+/// Builds the console where Node is; without it the server says how to build it.
 fn build_console() -> Result<()> {
-    let web = workspace::root().join("web");
-    if !web.join("package.json").is_file() || !commands::exists("node") {
+    if let Some(missing) = prerequisites::lacking(&[&prerequisites::NODE, &prerequisites::NPM]) {
+        println!("the console is not built; missing: {missing}");
         return Ok(());
     }
-    if is_newer(&web.join("package-lock.json"), &web.join("node_modules/.package-lock.json")) {
-        commands::run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&web))?;
-    }
-    commands::run(Command::new("npm").args(["run", "build"]).current_dir(&web))
-}
-
-fn is_newer(source: &std::path::Path, product: &std::path::Path) -> bool {
-    let changed = |path: &std::path::Path| path.metadata().and_then(|data| data.modified()).ok();
-    match (changed(source), changed(product)) {
-        (Some(source), Some(product)) => source > product,
-        _ => true,
-    }
+    web::install()?;
+    web::build()
 }
 
 /// Hands the terminal over, so that Ctrl-C and SIGTERM reach the server itself.

@@ -158,6 +158,10 @@ impl Edge {
             headers
                 .insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
             headers.insert(HeaderName::from_static("x-frame-options"), HeaderValue::from_static("DENY"));
+            headers.insert(
+                HeaderName::from_static("cross-origin-opener-policy"),
+                HeaderValue::from_static("same-origin"),
+            );
         }
         if self.shared.options.tls {
             headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
@@ -196,6 +200,10 @@ impl Edge {
         }
     }
 }
+
+/// Marks a request that named the API's own place: what it does not find there is no page.
+#[derive(Clone, Copy)]
+pub(crate) struct Shortened;
 
 /// What a log line needs of a request that the router consumes.
 struct LogLine {
@@ -256,6 +264,7 @@ fn shorten(request: &mut Request<Body>) -> bool {
         Some(query) => format!("{rest}?{query}"),
         None => rest.to_owned(),
     };
+    request.extensions_mut().insert(Shortened);
     if let Ok(shorter) = PathAndQuery::from_maybe_shared(bytes::Bytes::from(text)) {
         let mut parts = request.uri().clone().into_parts();
         parts.path_and_query = Some(shorter);

@@ -4,11 +4,12 @@ use crate::error::{ApiError, ErrorBody, ValidationFailure};
 use crate::guard::{Demand, GuardLayer, Rule};
 use crate::{Shared, routes};
 use axum::Router;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::Method;
 use serde_json::{Value, json};
 use sextant_core::code::Code;
-use sextant_core::permission::Permission;
+use sextant_core::permission::{KeyRole, Permission, PermissionSet, PersonRole};
 use sextant_service::Failure;
 use utoipa::OpenApi;
 use utoipa::openapi::path::PathItem;
@@ -88,7 +89,10 @@ pub(crate) fn router(shared: &Shared) -> Router {
     router.fallback(not_found).method_not_allowed_fallback(wrong_method).with_state(shared.clone())
 }
 
-async fn not_found() -> Response {
+async fn not_found(request: Request) -> Response {
+    if let Some(page) = routes::console_page(&request) {
+        return page;
+    }
     ApiError(Failure::new(Code::NotFound, "there is no such path; see /docs")).into_response()
 }
 
@@ -117,6 +121,17 @@ pub(crate) fn document() -> Value {
         json!(Code::ALL.iter().map(|code| code.name()).collect::<Vec<_>>());
     document["x-permissions"] =
         json!(Permission::ALL.iter().map(|permission| permission.name()).collect::<Vec<_>>());
+    let names = |set: PermissionSet| json!(set.iter().map(Permission::name).collect::<Vec<_>>());
+    document["x-key-roles"] = KeyRole::ALL
+        .iter()
+        .map(|role| (role.name().to_owned(), names(role.permissions())))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    document["x-person-roles"] = PersonRole::ALL
+        .iter()
+        .map(|role| (role.name().to_owned(), names(role.permissions())))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
     for (path, method, rule) in rules {
         let operation = &mut document["paths"][&path][method.as_str().to_lowercase()];
         operation["x-permission"] = json!(rule.name());

@@ -12,6 +12,7 @@ mod tenancy;
 mod usage;
 
 pub(crate) use developers::ValidationErrorBody;
+pub(crate) use pages::console_page;
 
 use crate::rooms::Rooms;
 

@@ -1,0 +1,34 @@
+import type { ComponentType } from "react";
+import type { Permission } from "../api/roles";
+import { BookIcon, HomeIcon, KeyIcon } from "../ui/icons";
+
+export interface Entry {
+  label: string;
+  icon: ComponentType<{ size?: number }>;
+  /** Below the project, such as `settings/api-keys`. */
+  path: string;
+  /** A page of the server's own, by its address: it is no part of the console. */
+  external?: boolean;
+  /** Who lacks it is not offered the page. */
+  permission?: Permission;
+  /** The permission counts at the account, not in the project. */
+  account?: boolean;
+}
+
+export interface Group {
+  label?: string;
+  /** The second step of the published path. */
+  below?: string;
+  entries: readonly Entry[];
+}
+
+/** The menu, in the published order. A page that is not there yet has no entry. */
+export const navigation: readonly Group[] = [
+  { entries: [{ label: "Overview", icon: HomeIcon, path: "" }] },
+  {
+    label: "Account Management",
+    below: "SEI Settings",
+    entries: [{ label: "API Keys", icon: KeyIcon, path: "settings/api-keys", permission: "api_keys:read" }],
+  },
+  { label: "Help", entries: [{ label: "API documentation", icon: BookIcon, path: "/docs", external: true }] },
+];

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { closeBrowser, KEYS, openPage, startServer } from "./support.mjs";
+
+let server;
+before(async () => {
+  server = await startServer({ seed: ["--keys", "10000"] });
+});
+after(async () => {
+  await closeBrowser();
+  await server.stop();
+});
+
+test("of ten thousand keys a page is asked for and drawn, no more", async () => {
+  const session = await openPage(server);
+  const { page } = session;
+  await session.signIn(undefined, KEYS);
+  const asked = [];
+  page.on("request", (request) => {
+    const { pathname, searchParams } = new URL(request.url());
+    if (pathname === "/v2/api-keys") asked.push(searchParams.get("pageSize"));
+  });
+  await page.reload();
+  await page.getByText("1–50 of 10,000").waitFor();
+  assert.equal(await page.locator("tbody tr").count(), 50);
+  await page.getByRole("button", { name: "Last", exact: true }).click();
+  await page.getByText("9,951–10,000 of 10,000").waitFor();
+  await page.getByRole("button", { name: "Name" }).click();
+  await page.getByText("1–50 of 10,000").waitFor();
+  const [name] = await page.locator("tbody a").first().allTextContents();
+  await page.getByLabel("Search").fill(name);
+  await page.getByText("1–1 of 1").waitFor();
+  assert.ok(asked.length >= 4 && asked.every((size) => size === "50"), `${asked}`);
+  await session.close();
+});

@@ -1,0 +1,127 @@
+// Every page of the console, as the tests and the pictures visit it. `at` answers its address; `open` does what else is needed.
+import { client, KEYS, use } from "./support.mjs";
+
+/** Fills a server with what a project of some age has. */
+export async function fill(server) {
+  const api = await client(server);
+  await api.call("POST", "/v1/orgs", { identifier: "platform", name: "Platform" });
+  for (const identifier of ["payments", "search"]) {
+    await api.call("POST", "/v1/orgs/platform/projects", { identifier, name: identifier });
+  }
+  const soon = new Date(Date.now() + 5 * 86_400_000).toISOString();
+  const later = new Date(Date.now() + 200 * 86_400_000).toISOString();
+  const used = await api.key({
+    name: "github-actions",
+    description: "CI of the platform team",
+    expiresAt: later,
+  });
+  for (let i = 0; i < 5; i++) await use(server, used.key);
+  const admin = await api.key({
+    name: "terraform",
+    role: "ADMIN",
+    description: "Keys and settings as code",
+    expiresAt: later,
+  });
+  await api.key({
+    name: "jenkins",
+    expiresAt: soon,
+    allowedCidrs: ["10.0.0.0/8", "192.168.0.0/16"],
+    rateLimitPerMinute: 600,
+  });
+  const off = await api.key({ name: "old-importer", scopes: ["ingestion:write"] });
+  await api.call("PATCH", `/v2/api-keys/${off.apiKey.id}`, { enabled: false });
+  await api.call("PATCH", `/v2/api-keys/${admin.apiKey.id}`, {
+    description: "Settings as code",
+    rateLimitPerMinute: 1200,
+  });
+  await api.call("POST", `/v2/api-keys/${used.apiKey.id}/rotate`, { overlapSeconds: 86_400 });
+  const child = await fetch(`${server.url}/v2/api-keys`, {
+    method: "POST",
+    headers: { "x-api-key": admin.key, "content-type": "application/json" },
+    body: JSON.stringify({ name: "team-a", role: "INGESTION", expiresAt: later, rateLimitPerMinute: 60 }),
+  });
+  if (child.status !== 201) throw new Error(await child.text());
+  await api.key({ name: "a-name-as-long-as-names-may-get-".repeat(4) });
+  return { used: used.apiKey.id, admin: admin.apiKey.id };
+}
+
+const button = (name) => (page) => page.getByRole("button", { name }).first().click();
+
+/** Pages of who is signed in. `full` pages need what `fill` answers; `same` ones do not depend on it. */
+/** Those that there are at this width. */
+export const fits = (width) => (page) => !page.narrow || width < 900;
+
+export const PAGES = [
+  { name: "overview", at: () => "/" },
+  { name: "keys", at: () => KEYS },
+  { name: "keys-none-fits", full: true, at: () => `${KEYS}?search=nothing-like-it` },
+  { name: "key-create", at: () => `${KEYS}?create=true` },
+  {
+    name: "key-create-advanced",
+    same: true,
+    at: () => `${KEYS}?create=true`,
+    open: async (page) => {
+      for (const summary of await page.locator("summary").all()) await summary.click();
+    },
+  },
+  { name: "key-rotate", full: true, at: () => KEYS, open: button("Rotate github-actions") },
+  { name: "key-delete", full: true, at: () => KEYS, open: button("Delete github-actions") },
+  {
+    name: "keys-chosen",
+    full: true,
+    at: () => KEYS,
+    open: async (page) => {
+      await page.getByLabel("Select jenkins").check();
+      await page.getByLabel("Select github-actions").check();
+      await page.getByRole("region", { name: "Chosen keys" }).getByRole("button", { name: "Delete" }).click();
+    },
+  },
+  { name: "key", full: true, at: ({ used }) => `${KEYS}/${used}` },
+  { name: "key-admin", full: true, at: ({ admin }) => `${KEYS}/${admin}` },
+  { name: "key-edit", full: true, at: ({ used }) => `${KEYS}/${used}`, open: button("Edit") },
+  { name: "key-gone", same: true, at: () => `${KEYS}/000000000000`, refused: 404 },
+  { name: "no-project", same: true, at: () => "/orgs/nowhere/projects/none" },
+  { name: "no-page", same: true, at: () => "/there/is/no/such/page" },
+  {
+    name: "menu",
+    same: true,
+    at: () => "/",
+    narrow: true,
+    open: button("Menu"),
+  },
+  {
+    name: "password",
+    same: true,
+    at: () => KEYS,
+    open: async (page) => {
+      await page.getByRole("button", { name: "ada", exact: true }).click();
+      await page.getByRole("menuitem", { name: "Change password" }).click();
+    },
+  },
+];
+
+/** Pages of who is not. */
+export const OUTSIDE = [
+  { name: "sign-in", at: () => "/sign-in" },
+  { name: "set-up", at: () => "/setup#token=whatever" },
+  { name: "set-up-without-token", at: () => "/setup" },
+];
+
+/** Opens one of them and waits until nothing is on its way. */
+export async function visit(session, one, filled) {
+  if (one.refused) session.expectRefusal(one.refused);
+  await session.go(one.at(filled));
+  await session.page.locator("h1").first().waitFor();
+  await settled(session.page);
+  if (one.open) {
+    await one.open(session.page);
+    await session.page.getByRole("dialog").waitFor();
+    await settled(session.page);
+  }
+}
+
+/** Everything that was asked for is there: no place is kept for it any more. */
+const settled = (page) =>
+  page.waitForFunction(
+    () => !document.querySelector(".mantine-Skeleton-root, [aria-busy=true], [data-stale]"),
+  );

@@ -87,7 +87,7 @@ impl From<StoreError> for Failure {
                 failure.cause = Some(error.to_string());
                 failure
             }
-            StoreError::Newer | StoreError::Broken(_) => {
+            StoreError::Newer | StoreError::OtherKey(_) | StoreError::Broken(_) => {
                 let mut failure = Self::of(Code::Internal);
                 failure.cause = Some(error.to_string());
                 failure

@@ -154,30 +154,26 @@ async fn open_pair(config: &Config, system: &System, absent: Absent) -> Result<(
         if absent == Absent::Refuse {
             refuse_without_database(config)?;
         }
-        let store = open_store(config, &master).await?;
-        return belonging(config, store, master, &path).await;
+        return open_store(config, master, &path).await;
     }
     let has_file =
         config.database_file().is_some_and(|file| file.metadata().is_ok_and(|data| data.len() > 0));
     if has_file {
         // Another process may have made both since the key was looked for.
         let Some(master) = given_key(&path)? else { return Err(missing_key(config, &path)) };
-        let store = open_store(config, &master).await?;
-        return belonging(config, store, master, &path).await;
+        return open_store(config, master, &path).await;
     }
     refuse_new(config, absent)?;
     let master = MasterKey::draw(&*system.entropy);
     if config.database_file().is_some() {
         let master = keep_key(&path, master, system)?;
-        let store = open_store(config, &master).await?;
-        return belonging(config, store, master, &path).await;
+        return open_store(config, master, &path).await;
     }
     // A database that other machines share: only it knows whether it is new.
-    let store = open_store(config, &master).await?;
-    if Installation::read(&store).await?.fingerprint.is_some() {
-        store.close().await;
-        return Err(missing_key(config, &path));
-    }
+    let store = match Store::open(&config.location, &master).await {
+        Err(StoreError::OtherKey(_)) => return Err(missing_key(config, &path)),
+        other => other.map_err(|error| cannot_open(config, error))?,
+    };
     let drawn = master.fingerprint();
     let master = keep_key(&path, master, system)?;
     if master.fingerprint() != drawn {
@@ -203,7 +199,7 @@ fn refuse_without_database(config: &Config) -> Result<()> {
     }
 }
 
-async fn open_store(config: &Config, master: &MasterKey) -> Result<Store> {
+async fn open_store(config: &Config, master: MasterKey, path: &Path) -> Result<(Store, MasterKey)> {
     if let Some(file) = config.database_file() {
         // Made here so that only its owner can read it, wherever it lies; the files beside it follow it in that.
         match OpenOptions::new().create_new(true).write(true).mode(0o600).open(file) {
@@ -214,35 +210,32 @@ async fn open_store(config: &Config, master: &MasterKey) -> Result<Store> {
             }
         }
     }
-    Store::open(&config.location, master.seal()).await.map_err(|error| match error {
-        StoreError::Newer => anyhow!("{}: {error}", config.location.describe()),
-        other => anyhow!(other).context(format!("cannot open {}", config.location.describe())),
-    })
+    match Store::open(&config.location, &master).await {
+        Ok(store) => Ok((store, master)),
+        Err(StoreError::OtherKey(fingerprint)) => Err(other_key(config, &master, &fingerprint, path)),
+        Err(error) => Err(cannot_open(config, error)),
+    }
 }
 
-async fn belonging(
-    config: &Config,
-    store: Store,
-    master: MasterKey,
-    path: &Path,
-) -> Result<(Store, MasterKey)> {
-    let installation = Installation::read(&store).await?;
-    if !installation.accepts(&master) {
-        store.close().await;
-        let source = if std::env::var_os(KEY_VARIABLE).is_some() {
-            KEY_VARIABLE.to_owned()
-        } else {
-            path.display().to_string()
-        };
-        bail!(
-            "the master key in {source} is not the one that {} was set up with (its fingerprint is {}, not {}); \
-             put the right key there",
-            config.location.describe(),
-            master.fingerprint(),
-            installation.fingerprint.as_deref().unwrap_or("set"),
-        );
+fn cannot_open(config: &Config, error: StoreError) -> anyhow::Error {
+    match error {
+        StoreError::Newer => anyhow!("{}: {error}", config.location.describe()),
+        other => anyhow!(other).context(format!("cannot open {}", config.location.describe())),
     }
-    Ok((store, master))
+}
+
+fn other_key(config: &Config, master: &MasterKey, fingerprint: &str, path: &Path) -> anyhow::Error {
+    let source = if std::env::var_os(KEY_VARIABLE).is_some() {
+        KEY_VARIABLE.to_owned()
+    } else {
+        path.display().to_string()
+    };
+    anyhow!(
+        "the master key in {source} is not the one that {} was set up with (its fingerprint is {}, not {fingerprint}); \
+         put the right key there",
+        config.location.describe(),
+        master.fingerprint(),
+    )
 }
 
 fn missing_key(config: &Config, path: &Path) -> anyhow::Error {

@@ -7,21 +7,18 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the place that the lint sends everyone to")]
 
+mod open;
+
 use crate::error::StoreError;
 use sextant_core::redact::redact;
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::pool::PoolOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgRow};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteRow, SqliteSynchronous};
+use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, FromRow, Postgres, Sqlite, Transaction};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::context::TokioContext;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Where the data is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,35 +200,6 @@ pub(crate) struct Db {
 }
 
 impl Db {
-    /// Opens the database, makes it if it is a file that is not there, and brings it to this version's shape.
-    /// The calling runtime must outlive every use.
-    pub(crate) async fn open(location: &Location) -> Result<Self, StoreError> {
-        let pools = match location {
-            Location::Sqlite(path) => open_sqlite(path).await?,
-            Location::Postgres(url) => open_postgres(&url.0).await?,
-        };
-        let log = location.file().map(|path| {
-            let mut name = path.as_os_str().to_owned();
-            name.push("-wal");
-            PathBuf::from(name)
-        });
-        let db = Self { pools, runtime: Handle::current(), log };
-        db.migrate().await?;
-        Ok(db)
-    }
-
-    async fn migrate(&self) -> Result<(), StoreError> {
-        let done = match &self.pools {
-            Pools::Sqlite { write, .. } => sqlite_migrations().run(write).await,
-            Pools::Postgres(pool) => MIGRATIONS.run(pool).await,
-        };
-        done.map_err(|error| match error {
-            MigrateError::VersionMissing(_) | MigrateError::VersionTooOld(..) => StoreError::Newer,
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
-            other => StoreError::Broken(other.to_string()),
-        })
-    }
-
     /// Something that as good as always differs after a commit, if it can be had for less than a query: size and time of
     /// SQLite's write-ahead log. `None`: ask the database.
     ///
@@ -331,52 +299,6 @@ impl Db {
     async fn here<F: Future>(&self, future: F) -> F::Output {
         TokioContext::new(future, self.runtime.clone()).await
     }
-}
-
-async fn open_sqlite(path: &Path) -> Result<Pools, StoreError> {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(5))
-        .optimize_on_close(true, None);
-    let write = PoolOptions::<Sqlite>::new()
-        .max_connections(1)
-        .acquire_timeout(Duration::from_secs(10))
-        .connect_with(options.clone())
-        .await?;
-    let read = PoolOptions::<Sqlite>::new()
-        .max_connections(4)
-        .min_connections(0)
-        .acquire_timeout(Duration::from_secs(10))
-        .connect_lazy_with(options.read_only(true).create_if_missing(false));
-    Ok(Pools::Sqlite { read, write })
-}
-
-async fn open_postgres(url: &str) -> Result<Pools, StoreError> {
-    let options = PgConnectOptions::from_str(url)?.application_name("sextant");
-    let pool = PoolOptions::<Postgres>::new()
-        .max_connections(12)
-        .acquire_timeout(Duration::from_secs(5))
-        .connect_with(options)
-        .await?;
-    Ok(Pools::Postgres(pool))
-}
-
-/// The same migrations without the collation that SQLite has by default and does not know by this name.
-fn sqlite_migrations() -> Migrator {
-    let migrations = MIGRATIONS
-        .iter()
-        .map(|migration| {
-            let mut plain = migration.clone();
-            let text = migration.sql.as_str().replace(" collate \"C\"", "");
-            plain.sql = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(text));
-            plain
-        })
-        .collect::<Vec<_>>();
-    Migrator { migrations: Cow::Owned(migrations), ..Migrator::DEFAULT }
 }
 
 /// What a database looked like at a glance.

@@ -11,6 +11,8 @@ pub enum StoreError {
     Unavailable(String),
     /// The database was made by a newer version.
     Newer,
+    /// The database belongs to another master key, the one with this fingerprint.
+    OtherKey(String),
     /// Anything else: a defect of ours or a damaged file.
     Broken(String),
 }
@@ -23,6 +25,9 @@ impl fmt::Display for StoreError {
             Self::Newer => f.write_str(
                 "the database was made by a newer version of Sextant; use that version or a newer one",
             ),
+            Self::OtherKey(fingerprint) => {
+                write!(f, "the database belongs to the master key with the fingerprint {fingerprint}")
+            }
             Self::Broken(cause) => write!(f, "the database answered unexpectedly: {cause}"),
         }
     }

@@ -25,7 +25,7 @@ pub use tenancy::{OrganizationRecord, ProjectRecord};
 pub use tx::Tx;
 
 use db::Db;
-use sextant_core::key::Seal;
+use sextant_core::key::{MasterKey, Seal};
 
 /// The open database.
 #[derive(Clone, Debug)]
@@ -35,9 +35,21 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database and brings it to this version's shape. `seal` is the master key's, for chain heads.
-    pub async fn open(location: &Location, seal: Seal) -> Result<Self, StoreError> {
-        Ok(Self { db: Db::open(location).await?, seal })
+    /// Opens the database that belongs to this master key and brings it to this version's shape. Another's is refused
+    /// before anything in it is changed.
+    pub async fn open(location: &Location, master: &MasterKey) -> Result<Self, StoreError> {
+        let db = Db::connect(location).await?;
+        let known: Vec<(String,)> = db
+            .peek("installation", "select value from installation where name = 'master-key-fingerprint'")
+            .await?;
+        if let Some((known,)) = known.into_iter().next()
+            && known != master.fingerprint()
+        {
+            db.close().await;
+            return Err(StoreError::OtherKey(known));
+        }
+        db.migrate().await?;
+        Ok(Self { db, seal: master.seal() })
     }
 
     /// What the database looks like at a glance: equal means that most likely nothing was committed between. `None` where

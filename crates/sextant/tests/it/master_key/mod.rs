@@ -1,0 +1,3 @@
+//! The master key: whose database it is, and another in its place without anybody noticing.
+
+mod belonging;

@@ -20,3 +20,4 @@ pub mod redact;
 pub mod source;
 pub mod text;
 pub mod time;
+pub mod wrap;

@@ -171,6 +171,11 @@ impl fmt::Debug for PepperSeed {
 }
 
 impl PepperSeed {
+    /// Its number.
+    pub const fn id(&self) -> PepperId {
+        self.id
+    }
+
     /// The pepper.
     pub fn pepper(&self) -> Pepper {
         Pepper { id: self.id, state: keyed(&self.key) }

@@ -76,7 +76,10 @@ fn pepper(id: PepperId) -> String {
 }
 
 /// The key pair by which one running process can be told a new master key. The secret half is nowhere but in its memory.
-pub struct Heir(StaticSecret);
+pub struct Heir {
+    secret: StaticSecret,
+    public: PublicKey,
+}
 
 impl fmt::Debug for Heir {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,20 +90,20 @@ impl fmt::Debug for Heir {
 impl Heir {
     /// Draws one.
     pub fn draw(entropy: &dyn Entropy) -> Self {
-        Self(StaticSecret::from(draw::<32>(entropy)))
+        let secret = StaticSecret::from(draw::<32>(entropy));
+        Self { public: PublicKey::from(&secret), secret }
     }
 
     /// The public half with a proof that it was put there by a process that has the master key. `name` is the process.
     pub fn announce(&self, name: &str, master: &MasterKey) -> String {
-        let public = PublicKey::from(&self.0);
-        hex(public.as_bytes()) + &hex(&proof(name, &public, master))
+        hex(self.public.as_bytes()) + &hex(&proof(name, &self.public, master))
     }
 
     /// The new master key that was handed to this process by one that has the old one, too.
     pub fn receive(&self, name: &str, handed: &str, old: &MasterKey) -> Option<MasterKey> {
         let (sender, sealed) = handed.split_at_checked(64)?;
         let sender = PublicKey::from(unhex_key(sender)?);
-        let key = agreed(&self.0.diffie_hellman(&sender), &sender, &PublicKey::from(&self.0), old);
+        let key = agreed(&self.secret.diffie_hellman(&sender), &sender, &self.public, old);
         Some(MasterKey::from_bytes(*open(&key, &handover(name), sealed)?))
     }
 }

@@ -7,10 +7,12 @@ mod error;
 mod install;
 pub mod jobs;
 mod keys;
+mod master_key;
 mod metrics;
 mod notices;
 mod passwords;
 mod people;
+mod rekeying;
 mod ring;
 mod rollback;
 mod sessions;
@@ -22,23 +24,25 @@ mod verify;
 pub use audit::{AuditQuery, ChainReport};
 pub use developers::{DeveloperPage, DeveloperQuery, Directory, Preview, Upserted};
 pub use error::Failure;
-pub use install::{FirstAdmin, Installation};
+pub use install::FirstAdmin;
 pub use keys::{CreateKey, Idempotency, KeyList, KeyQuery, KeyView, Minted, PatchKey, RotateKey};
+pub use master_key::{MasterKeyState, Retired, Retirement, Rotated};
 pub use metrics::Metrics;
 pub use people::{BindingInput, CreateUser, PatchUser, UserView};
 pub use ring::{Entry, LEASE, Ring};
 pub use sessions::{SignedIn, Who, person_caller};
-pub use sextant_store::UserRecord;
+pub use sextant_store::{PepperUse, UserRecord};
 pub use tenancy::{OrganizationView, ProjectView};
 pub use verify::{Admission, Moment};
 
 use notices::Notices;
 use passwords::Hashing;
+use rekeying::Rekeying;
 use ring::{Fence, Follower};
 use sextant_core::access::{Actor, Caller, Origin, Project, Scope};
 use sextant_core::code::Code;
 use sextant_core::id::{Identifier, KeyId};
-use sextant_core::key::{ApiKey, KeyMac, MasterKey, PepperId};
+use sextant_core::key::{ApiKey, KeyMac};
 use sextant_core::source::{Clock, Entropy, HighWater};
 use sextant_core::time::Time;
 use sextant_store::Store;
@@ -47,7 +51,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use throttle::Throttle;
 use usage::Usage;
-use verify::Peppers;
 
 /// What the wiring gives.
 #[derive(Clone)]
@@ -58,8 +61,6 @@ pub struct Sources {
     pub entropy: Arc<dyn Entropy>,
     /// What this node has seen.
     pub mark: Arc<dyn HighWater>,
-    /// The installation's master key.
-    pub master: MasterKey,
 }
 
 /// Everything a request can ask for.
@@ -68,10 +69,10 @@ pub struct Sextant {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     mark: Arc<dyn HighWater>,
-    peppers: Peppers,
     nobody: KeyMac,
     ring: Arc<Ring>,
     follower: Follower,
+    rekeying: Arc<Rekeying>,
     fence: Fence,
     serves: bool,
     usage: Usage,
@@ -97,12 +98,13 @@ impl Sextant {
     /// Puts it together. `serves`: this process answers requests and will hold a lease ([`Sextant::start`]).
     pub fn new(store: Store, sources: &Sources, serves: bool) -> Arc<Self> {
         let ring = Arc::new(Ring::default());
+        let rekeying = Arc::new(Rekeying::new(store.clone(), sources.clock.clone()));
         let lease = serves.then(|| sextant_core::id::UserId::draw(&*sources.entropy).to_string());
         Arc::new(Self {
-            follower: Follower::new(store.clone(), ring.clone()),
+            follower: Follower::new(store.clone(), ring.clone(), rekeying.clone()),
+            rekeying,
             fence: Fence::new(store.clone(), ring.clone(), sources.clock.clone(), lease),
             directory: developers::DirectoryCache::default(),
-            peppers: Peppers(vec![sources.master.pepper(PepperId(1))]),
             nobody: verify::nobody(),
             clock: sources.clock.clone(),
             entropy: sources.entropy.clone(),

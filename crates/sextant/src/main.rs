@@ -11,6 +11,7 @@ mod doctor;
 mod flags;
 mod high_water;
 mod listen;
+mod master_key;
 mod output;
 mod reference;
 mod refusal;

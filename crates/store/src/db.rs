@@ -252,6 +252,21 @@ impl Db {
         Ok(self.here(rows).await?)
     }
 
+    /// Rows whose column is one of many; see [`Transactional::all_in`].
+    pub(crate) async fn all_in<T: Row>(
+        &self,
+        head: &'static str,
+        first: Vec<Value>,
+        list: Vec<Value>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut found = Vec::new();
+        for chunk in list.chunks(500) {
+            let (sql, values) = in_list(head, &first, chunk);
+            found.extend(self.fetch(Cow::Owned(sql), values).await?);
+        }
+        Ok(found)
+    }
+
     /// The first row, if there is one.
     pub(crate) async fn optional<T: Row>(
         &self,
@@ -263,23 +278,37 @@ impl Db {
 
     /// Begins a transaction that may write.
     pub(crate) async fn begin(&self) -> Result<Transactional, StoreError> {
-        self.start(true).await
+        self.start(Mode::Writing).await
+    }
+
+    /// Begins a transaction that may write while no other one is under way.
+    pub(crate) async fn begin_alone(&self) -> Result<Transactional, StoreError> {
+        self.start(Mode::Alone).await
     }
 
     /// Begins a transaction that sees one moment and writes nothing.
     pub(crate) async fn snapshot(&self) -> Result<Transactional, StoreError> {
-        self.start(false).await
+        self.start(Mode::Reading).await
     }
 
-    async fn start(&self, writing: bool) -> Result<Transactional, StoreError> {
+    async fn start(&self, mode: Mode) -> Result<Transactional, StoreError> {
         let begun = async {
-            Ok::<_, sqlx::Error>(match (&self.pools, writing) {
-                (Pools::Sqlite { write, .. }, true) => {
+            Ok::<_, sqlx::Error>(match (&self.pools, mode) {
+                (Pools::Sqlite { write, .. }, Mode::Writing | Mode::Alone) => {
                     Live::Sqlite(write.begin_with("begin immediate").await?)
                 }
-                (Pools::Sqlite { read, .. }, false) => Live::Sqlite(read.begin().await?),
-                (Pools::Postgres(pool), true) => Live::Postgres(pool.begin().await?),
-                (Pools::Postgres(pool), false) => {
+                (Pools::Sqlite { read, .. }, Mode::Reading) => Live::Sqlite(read.begin().await?),
+                (Pools::Postgres(pool), Mode::Writing | Mode::Alone) => {
+                    // Whoever waits to be alone is not overtaken by those who come after, as it would be by row locks.
+                    let turn = match mode {
+                        Mode::Alone => "select pg_advisory_xact_lock(7117)",
+                        _ => "select pg_advisory_xact_lock_shared(7117)",
+                    };
+                    let mut transaction = pool.begin().await?;
+                    sqlx::query(turn).execute(&mut *transaction).await?;
+                    Live::Postgres(transaction)
+                }
+                (Pools::Postgres(pool), Mode::Reading) => {
                     Live::Postgres(pool.begin_with("begin isolation level repeatable read read only").await?)
                 }
             })
@@ -306,6 +335,13 @@ impl Db {
 pub struct Glance {
     size: u64,
     changed: std::time::SystemTime,
+}
+
+#[derive(Clone, Copy)]
+enum Mode {
+    Reading,
+    Writing,
+    Alone,
 }
 
 enum Live {

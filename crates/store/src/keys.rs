@@ -289,6 +289,12 @@ impl Store {
         Ok((records, count.first().map_or(0, |(count,)| *count)))
     }
 
+    /// The keys with these ids.
+    pub(crate) async fn keys_by_id(&self, ids: Vec<Value>) -> Result<Vec<KeyRecord>, StoreError> {
+        let rows: Vec<KeyRow> = self.db.all_in(concat!(select!(), "where k.id in"), Vec::new(), ids).await?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
     /// How many keys there are in a project.
     pub async fn key_count(&self) -> Result<i64, StoreError> {
         let count: Option<(i64,)> = self.db.optional("select count(*) from api_keys", Vec::new()).await?;

@@ -9,35 +9,50 @@ mod developers;
 mod error;
 mod keys;
 mod people;
+mod rekeying;
 mod ring;
 mod rollback;
+mod rotation;
+mod secrets;
 mod tenancy;
 mod tx;
 
-pub use audit::{AuditFilter, AuditPage};
+pub use audit::{AuditEnd, AuditFilter, AuditPage};
 pub use db::{Glance, Location};
 pub use developers::{ChangesDevelopers, StoredDeveloper, StoredVersion};
 pub use error::StoreError;
 pub use keys::{FormerSecret, KeyFilter, KeyOrder, KeyRecord, NewKey};
 pub use people::{PasswordHash, SessionRecord, UserRecord};
+pub use rekeying::Rekeyed;
 pub use ring::{ChangeKind, Changes, LeaseRow, RingRow, RingSnapshot, UsageDelta};
+pub use rotation::{Doomed, DoomedKey, Ended, PepperUse};
+pub use secrets::Secrets;
 pub use tenancy::{OrganizationRecord, ProjectRecord};
 pub use tx::Tx;
 
 use db::Db;
-use sextant_core::key::{MasterKey, Seal};
+use secrets::Keeping;
+use sextant_core::key::MasterKey;
+use sextant_core::source::{Entropy, KeyHome};
+use sextant_core::wrap::Heir;
+use std::sync::Arc;
 
 /// The open database.
 #[derive(Clone, Debug)]
 pub struct Store {
     db: Db,
-    seal: Seal,
+    keeping: Arc<Keeping>,
 }
 
 impl Store {
     /// Opens the database that belongs to this master key and brings it to this version's shape. Another's is refused
-    /// before anything in it is changed.
-    pub async fn open(location: &Location, master: &MasterKey) -> Result<Self, StoreError> {
+    /// before anything in it is changed. `home` is where the key came from.
+    pub async fn open(
+        location: &Location,
+        master: &MasterKey,
+        home: Arc<dyn KeyHome>,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, StoreError> {
         let db = Db::connect(location).await?;
         let known: Vec<(String,)> = db
             .peek("installation", "select value from installation where name = 'master-key-fingerprint'")
@@ -49,7 +64,9 @@ impl Store {
             return Err(StoreError::OtherKey(known));
         }
         db.migrate().await?;
-        Ok(Self { db, seal: master.seal() })
+        let keeping = Arc::new(Keeping::new(master.clone(), home, Heir::draw(entropy)));
+        keeping.follow(&mut db.snapshot().await?).await?;
+        Ok(Self { db, keeping })
     }
 
     /// What the database looks like at a glance: equal means that most likely nothing was committed between. `None` where
@@ -63,20 +80,17 @@ impl Store {
         db::ping(&self.db).await
     }
 
-    /// The seal of chain heads.
-    pub const fn seal(&self) -> &Seal {
-        &self.seal
-    }
-
     /// Ends all connections; what is under way is finished first.
     pub async fn close(&self) {
         self.db.close().await;
     }
 
-    /// A fact about the installation itself, such as the master key's fingerprint.
-    pub async fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let found: Option<(String,)> =
-            self.db.optional("select value from installation where name = $1", db::args![name]).await?;
-        Ok(found.map(|(value,)| value))
+    /// The fingerprint of the master key in force; `None` while the database is nobody's.
+    pub async fn fingerprint(&self) -> Result<Option<String>, StoreError> {
+        let known: Option<(String,)> = self
+            .db
+            .optional("select value from installation where name = $1", db::args![tx::FINGERPRINT])
+            .await?;
+        Ok(known.map(|(fingerprint,)| fingerprint))
     }
 }

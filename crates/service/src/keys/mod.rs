@@ -98,7 +98,7 @@ impl Sextant {
         }
         let id = KeyId::draw(&*self.entropy);
         let key = ApiKey::draw(id, &*self.entropy);
-        let pepper = self.peppers.current();
+        let (mac, pepper) = tx.verifier(&key);
         let stored = tx
             .insert_keys(vec![NewKey {
                 id,
@@ -109,8 +109,8 @@ impl Sextant {
                 role,
                 power,
                 parent,
-                mac: pepper.mac(&key),
-                pepper: pepper.id(),
+                mac,
+                pepper,
             }])
             .await;
         stored.map_err(|error| name_taken(error, name.as_str()))?;
@@ -222,8 +222,7 @@ impl Sextant {
             return Ok(Minted { view: self.view(before, project), key: None });
         }
         let key = ApiKey::draw(id, &*self.entropy);
-        let pepper = self.peppers.current();
-        let verifier = (pepper.mac(&key), pepper.id());
+        let verifier = tx.verifier(&key);
         tx.rotate_key(id, verifier, now.plus(overlap), input.end_overlap_on_first_use).await?;
         let mut notes = Vec::new();
         let mut gone = Vec::new();
@@ -347,7 +346,6 @@ impl Sextant {
         let projects = self.store.projects().await?;
         let project = projects.into_iter().next().ok_or_else(|| Failure::not_found("project"))?.project;
         let scope = Scope::Project(Arc::new(project.clone()));
-        let pepper = self.peppers.current();
         let mut made = Vec::new();
         while made.len() < count {
             let mut tx = self
@@ -359,6 +357,7 @@ impl Sextant {
             for _ in 0..batch {
                 let id = KeyId::draw(&*self.entropy);
                 let key = ApiKey::draw(id, &*self.entropy);
+                let (mac, pepper) = tx.verifier(&key);
                 keys.push(NewKey {
                     id,
                     project_id: project.id.clone(),
@@ -368,8 +367,8 @@ impl Sextant {
                     role: KeyRole::Ingestion,
                     power: Power::of_person(KeyRole::Ingestion.permissions()),
                     parent: None,
-                    mac: pepper.mac(&key),
-                    pepper: pepper.id(),
+                    mac,
+                    pepper,
                 });
                 made.push(key);
             }

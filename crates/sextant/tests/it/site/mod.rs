@@ -137,6 +137,16 @@ impl Site {
         }
     }
 
+    /// Whether the server runs.
+    pub(crate) const fn is_running(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// The address of the database, where it is a server's.
+    pub(crate) fn database_url(&self) -> Option<&str> {
+        self.database_url.as_deref()
+    }
+
     pub(crate) fn server(&self) -> &Server {
         self.server.as_ref().expect("the server runs")
     }

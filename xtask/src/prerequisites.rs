@@ -46,6 +46,10 @@ pub(crate) const UTILITIES: Need =
 pub(crate) const KILL: Need =
     Need { what: "the program `kill`", package: "procps", is_there: || commands::exists("kill") };
 
+/// Tests end a command at a system call of their choice.
+pub(crate) const STRACE: Need =
+    Need { what: "strace", package: "strace", is_there: || commands::answers("strace", &["--version"]) };
+
 /// The load generator of the benches.
 pub(crate) const WRK: Need =
     Need { what: "the load generator wrk", package: "wrk", is_there: || commands::exists("wrk") };

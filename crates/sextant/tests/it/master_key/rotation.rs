@@ -5,7 +5,7 @@ use crate::site::{Client, Ground, Key, Session, Site, eventually, on_both_databa
 use crate::support::Server;
 use serde_json::json;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -35,6 +35,31 @@ fn load(client: &Client, keys: Vec<Key>, session: Session, stop: &Arc<AtomicBool
     })
 }
 
+/// Makes keys on one server, and signs in there, until it is told to stop; each counts on the other at once.
+fn making(
+    which: usize,
+    here: &Client,
+    there: &Client,
+    by: &Session,
+    stop: &Arc<AtomicBool>,
+) -> JoinHandle<Vec<Key>> {
+    let (here, there) =
+        (Client { document: None, ..here.clone() }, Client { document: None, ..there.clone() });
+    let (by, stop) = (by.clone(), stop.clone());
+    std::thread::spawn(move || {
+        let mut made = Vec::new();
+        while !stop.load(Ordering::SeqCst) {
+            let key = here.ingestion_key(&by, &format!("made by {which} {}", made.len()));
+            assert_eq!((here.opens(&key), there.opens(&key)), (200, 200), "key {}", made.len());
+            let path = format!("/v2/api-keys/{}/rotate", key.id);
+            let renewed = Key::of(&here.post(&path, &json!({})).session(&by).expect(200));
+            assert_eq!((there.opens(&key), there.opens(&renewed)), (401, 200), "key {}", made.len());
+            made.push(renewed);
+        }
+        made
+    })
+}
+
 fn nobody_notices_a_rotation(ground: Ground) {
     let mut site = Site::start(ground);
     let admin = site.admin();
@@ -48,27 +73,30 @@ fn nobody_notices_a_rotation(ground: Ground) {
     threads.extend(
         second.iter().map(|second| load(&site.client_of(second), keys.clone(), admin.clone(), &stop)),
     );
-    let made = Arc::new(AtomicUsize::new(0));
+    let (one, two) =
+        (site.client_of(site.server()), site.client_of(second.as_ref().unwrap_or(site.server())));
+    let makers = [making(1, &one, &two, &admin, &stop), making(2, &two, &one, &admin, &stop)];
     for round in 1..=3 {
         let report = rotate(&site);
         assert_eq!(report["servers"], 1 + usize::from(second.is_some()), "{report}");
         assert_eq!(report["serversLeftBehind"], 0);
         // What is made on one server counts on the other at once, keys and sessions.
-        let others = second.as_ref().map_or_else(|| site.client_of(site.server()), |two| site.client_of(two));
         let key = site.ingestion_key(&admin, &format!("between {round}"));
-        assert_eq!(others.opens(&key), 200);
+        assert_eq!(two.opens(&key), 200);
         let session = site.admin();
-        others.get("/v1/session").session(&session).expect(200);
-        made.fetch_add(1, Ordering::SeqCst);
+        two.get("/v1/session").session(&session).expect(200);
         is_sound(&site);
     }
     stop.store(true, Ordering::SeqCst);
     let asked: Vec<usize> =
         threads.into_iter().map(|thread| thread.join().expect("every answer was yes")).collect();
     assert!(asked.iter().all(|asked| *asked > 0), "{asked:?}");
+    let made: Vec<Key> =
+        makers.into_iter().flat_map(|maker| maker.join().expect("every key counted")).collect();
+    assert!(made.len() > 3, "{}", made.len());
 
     // The last of them are re-keyed a moment after their use; who was not used since waits.
-    for key in &keys {
+    for key in keys.iter().chain(&made) {
         assert_eq!(site.opens(key), 200);
     }
     let between = 2;

@@ -87,7 +87,7 @@ fn no_master_key_and_no_pepper_is_anywhere_else(ground: Ground) {
         let bytes = |hex: &str| -> Vec<u8> {
             (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
         };
-        let hex: String = master.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = sextant_core::key::hex(&master);
         secrets.extend([STANDARD.encode(&master).into_bytes(), hex.into_bytes(), master]);
         secrets.extend([bytes(&seed), STANDARD.encode(bytes(&seed)).into_bytes(), seed.into_bytes()]);
         assert_eq!(site.opens(&key), 200);

@@ -160,6 +160,7 @@ fn machine(_: &Options) -> Result<()> {
         &prerequisites::POSTGRESQL,
         &prerequisites::CURL,
         &prerequisites::PYTHON,
+        &prerequisites::STRACE,
         &prerequisites::UTILITIES,
         &prerequisites::KILL,
         &prerequisites::FAKETIME,

@@ -265,6 +265,11 @@ impl Permit<Housekeeping> {
     }
 }
 
+/// Putting another master key in the place of the one in force, and ending what still hangs on those before it: for
+/// someone with a shell.
+#[derive(Debug)]
+pub struct MasterKeyChange;
+
 /// What a person does to their own session or password, and the very first set-up.
 #[derive(Debug)]
 pub struct OwnSession;

@@ -119,7 +119,7 @@ impl MasterKey {
     }
 
     /// A subkey for one purpose: HMAC-SHA-256 of the label under the master key.
-    fn derive(&self, label: &str) -> [u8; 32] {
+    pub(crate) fn derive(&self, label: &str) -> [u8; 32] {
         keyed(&self.0).chain_update(label).finalize().into_bytes().into()
     }
 
@@ -130,10 +130,12 @@ impl MasterKey {
 
     /// The pepper with this number.
     pub fn pepper(&self, id: PepperId) -> Pepper {
-        let mut key = self.derive(&format!("sextant/pepper/{}", id.0));
-        let pepper = Pepper { id, state: keyed(&key) };
-        key.zeroize();
-        pepper
+        self.pepper_seed(id).pepper()
+    }
+
+    /// What that pepper is made from.
+    pub fn pepper_seed(&self, id: PepperId) -> PepperSeed {
+        PepperSeed { id, key: self.derive(&format!("sextant/pepper/{}", id.0)) }
     }
 
     /// The seal of the audit log's chain heads.
@@ -145,13 +147,40 @@ impl MasterKey {
     }
 }
 
-fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
+pub(crate) fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"))
 }
 
 /// Which pepper a stored verifier was made under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PepperId(pub u16);
+
+/// What a pepper is made from. It is derived from a master key, and outlives that wrapped under the one that follows
+/// ([`crate::wrap`]).
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct PepperSeed {
+    #[zeroize(skip)]
+    pub(crate) id: PepperId,
+    pub(crate) key: [u8; 32],
+}
+
+impl fmt::Debug for PepperSeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PepperSeed({})", self.id.0)
+    }
+}
+
+impl PepperSeed {
+    /// Its number.
+    pub const fn id(&self) -> PepperId {
+        self.id
+    }
+
+    /// The pepper.
+    pub fn pepper(&self) -> Pepper {
+        Pepper { id: self.id, state: keyed(&self.key) }
+    }
+}
 
 /// A key for verifiers, kept in memory only.
 #[derive(Clone)]
@@ -184,6 +213,38 @@ impl Pepper {
 
     fn digest(&self, message: &[u8]) -> [u8; 32] {
         self.state.clone().chain_update(message).finalize().into_bytes().into()
+    }
+}
+
+/// The peppers that verifiers are held against: the current one, and those before it that still count.
+#[derive(Clone, Debug)]
+pub struct Peppers {
+    current: Pepper,
+    former: Vec<Pepper>,
+}
+
+impl Peppers {
+    /// The current one, and those before it.
+    pub fn new(current: Pepper, former: Vec<Pepper>) -> Self {
+        Self { current, former }
+    }
+
+    /// The one that new verifiers are made under.
+    pub const fn current(&self) -> &Pepper {
+        &self.current
+    }
+
+    /// The one with this number; `None` if it counts no more.
+    pub fn get(&self, id: PepperId) -> Option<&Pepper> {
+        if id == self.current.id {
+            return Some(&self.current);
+        }
+        self.former.iter().find(|pepper| pepper.id == id)
+    }
+
+    /// The verifiers of a token under all of them, the current one's first.
+    pub fn token_macs(&self, token: &Token) -> Vec<KeyMac> {
+        std::iter::once(&self.current).chain(&self.former).map(|pepper| pepper.token_mac(token)).collect()
     }
 }
 
@@ -223,7 +284,7 @@ impl KeyMac {
     }
 }
 
-fn nibble(digit: u8) -> Option<u8> {
+pub(crate) fn nibble(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),

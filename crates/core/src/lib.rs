@@ -21,3 +21,4 @@ pub mod revocation;
 pub mod source;
 pub mod text;
 pub mod time;
+pub mod wrap;

@@ -1,5 +1,6 @@
 //! Where time and randomness come from: given by the wiring, so that rules stay rules.
 
+use crate::key::MasterKey;
 use crate::revocation::Revocation;
 use crate::time::Time;
 use std::time::Duration;
@@ -16,6 +17,14 @@ pub trait Clock: Send + Sync + 'static {
 pub trait Entropy: Send + Sync + 'static {
     /// Fills the buffer.
     fn fill(&self, buffer: &mut [u8]);
+}
+
+/// Where this process's master key came from: another can come to lie there, or must be put there.
+pub trait KeyHome: Send + Sync + 'static {
+    /// The keys that lie there at this moment.
+    fn read(&self) -> Vec<MasterKey>;
+    /// Puts the master key that is in force from now on there, for the next start.
+    fn keep(&self, master: &MasterKey) -> Result<(), String>;
 }
 
 /// What this node remembers beside the database: the last change and the latest time that it has seen, so that a

@@ -3,7 +3,7 @@
 use crate::Sextant;
 use crate::error::Failure;
 use sextant_core::access::{Caller, Scope};
-use sextant_core::audit::{ACCOUNT_CHAIN, Entry, Event, Head, Kind, Verifier};
+use sextant_core::audit::{ACCOUNT_CHAIN, Entry, Event, Kind, Verifier};
 use sextant_core::code::Code;
 use sextant_core::permission::Permission;
 use sextant_core::time::Time;
@@ -116,20 +116,13 @@ impl Sextant {
     /// Follows every chain from its first entry to its sealed head.
     pub async fn verify_audit(&self, mut progress: impl FnMut(i64)) -> Result<Vec<ChainReport>, Failure> {
         const AT_ONCE: i64 = 2_000;
-        let mut heads = self.store.audit_heads().await?;
-        let mut sealed = self.chains_are_sealed(&heads).await?;
-        if !sealed {
-            // A chain may have begun between the two questions.
-            heads = self.store.audit_heads().await?;
-            sealed = self.chains_are_sealed(&heads).await?;
-        }
-        let mut chains: Vec<String> = heads.iter().map(|head| head.chain.clone()).collect();
-        chains.extend(self.store.audit_chains().await?);
+        let end = self.store.audit_end().await?;
+        let mut chains: Vec<String> = end.heads.iter().map(|head| head.chain.clone()).collect();
+        chains.extend(end.with_entries);
         chains.sort_unstable();
         chains.dedup();
-        let seal = self.store.seal().clone();
         let mut reports = Vec::new();
-        if !sealed {
+        if !end.chains_are_sealed {
             reports.push(ChainReport {
                 chain: "all".to_owned(),
                 entries: 0,
@@ -141,7 +134,7 @@ impl Sextant {
         }
         let mut seen = 0;
         for chain in chains {
-            let head = heads.iter().find(|head| head.chain == chain);
+            let head = end.heads.iter().find(|head| head.chain == chain);
             let mut verifier = Verifier::new(chain.clone());
             let mut after = 0;
             loop {
@@ -155,20 +148,13 @@ impl Sextant {
                 progress(seen);
             }
             let entries = verifier.entries();
-            let mut problems = verifier.finish(head, &seal);
+            let mut problems = verifier.finish(head, &end.seal);
             let misfiled = self.store.audit_misfiled(&chain).await?;
             problems.extend(misfiled.into_iter().map(|problem| format!("chain {chain}: {problem}")));
             let head = head.map_or_else(String::new, |head| head.hash.clone());
             reports.push(ChainReport { chain, entries, head, problems });
         }
         Ok(reports)
-    }
-}
-
-impl Sextant {
-    async fn chains_are_sealed(&self, heads: &[Head]) -> Result<bool, Failure> {
-        let names: Vec<String> = heads.iter().map(|head| head.chain.clone()).collect();
-        Ok(self.store.audit_chains_are_sealed(&names).await?)
     }
 }
 

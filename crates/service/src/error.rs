@@ -80,14 +80,14 @@ impl Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::Unavailable(_) => Self::unavailable(error.to_string()),
+            StoreError::Unavailable(_) | StoreError::OtherKey(_) => Self::unavailable(error.to_string()),
             StoreError::Taken(_) => {
                 let mut failure =
                     Self::new(Code::Conflict, "something else was stored at the same time; try again");
                 failure.cause = Some(error.to_string());
                 failure
             }
-            StoreError::Newer | StoreError::Broken(_) => {
+            StoreError::Newer | StoreError::Unsealed(_) | StoreError::Broken(_) => {
                 let mut failure = Self::of(Code::Internal);
                 failure.cause = Some(error.to_string());
                 failure

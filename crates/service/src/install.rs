@@ -1,4 +1,4 @@
-//! The first start: the master key's fingerprint, the first organisation and project, the first administrator.
+//! The first start: whose database it is, the first organisation and project, the first administrator.
 
 use crate::Sextant;
 use crate::error::Failure;
@@ -9,20 +9,12 @@ use sextant_core::audit::{Event, Kind, Note};
 use sextant_core::code::Code;
 use sextant_core::email::Email;
 use sextant_core::id::{BindingId, UserId};
-use sextant_core::key::{MasterKey, Token};
-use sextant_store::{Store, UserRecord};
+use sextant_core::key::Token;
+use sextant_store::{StoreError, UserRecord};
 use std::time::Duration;
 
-const FINGERPRINT: &str = "master-key-fingerprint";
 /// How long a set-up link can be used.
 pub(crate) const LINK: Duration = Duration::from_hours(24);
-
-/// What a database says of its master key.
-#[derive(Debug)]
-pub struct Installation {
-    /// The fingerprint of the key it was made with, if it was ever used.
-    pub fingerprint: Option<String>,
-}
 
 /// Who the first administrator is to be.
 #[derive(Clone)]
@@ -39,29 +31,30 @@ impl std::fmt::Debug for FirstAdmin {
     }
 }
 
-impl Installation {
-    /// Reads it.
-    pub async fn read(store: &Store) -> Result<Self, Failure> {
-        Ok(Self { fingerprint: store.fact(FINGERPRINT).await? })
-    }
-
-    /// Whether this master key is the one.
-    pub fn accepts(&self, master: &MasterKey) -> bool {
-        self.fingerprint.as_deref().is_none_or(|known| known == master.fingerprint())
-    }
-}
-
 impl Sextant {
-    /// Lays what every installation has; changes nothing that is there.
-    pub async fn prepare(&self, master: &MasterKey) -> Result<(), Failure> {
-        if self.store.fact(FINGERPRINT).await?.is_some() {
-            return Ok(());
+    /// Lays what every installation has; changes nothing that is there. Two first starts at once come one after another,
+    /// and the second is refused unless it has the same master key.
+    pub async fn prepare(&self) -> Result<(), Failure> {
+        let other = || {
+            Failure::new(
+                Code::Conflict,
+                "another process gave this database another master key in this moment; use that key",
+            )
+        };
+        if let Some(fingerprint) = self.store.fingerprint().await? {
+            let is_ours = fingerprint == self.store.secrets().fingerprint();
+            return if is_ours { Ok(()) } else { Err(other()) };
         }
         let permit: Permit<Housekeeping> = Permit::system("first start", Scope::Account);
-        let mut tx = self.store.begin(permit, self.clock.now()).await?;
-        tx.set_fact(FINGERPRINT, &master.fingerprint()).await?;
-        tx.lay_tenancy().await?;
-        tx.commit(Vec::new()).await?;
+        let begun = self.store.begin_alone(permit, self.clock.now()).await;
+        let mut tx = begun.map_err(|error| match error {
+            StoreError::OtherKey(_) => other(),
+            error => error.into(),
+        })?;
+        if tx.claim().await? {
+            tx.lay_tenancy().await?;
+            tx.commit(Vec::new()).await?;
+        }
         Ok(())
     }
 
@@ -104,7 +97,7 @@ impl Sextant {
             return Err(Failure::new(Code::Conflict, "the first administrator is already there; sign in"));
         }
         if let Some(link) = link
-            && !tx.use_link(self.peppers.current().token_mac(link)).await?
+            && !tx.use_link(link).await?
         {
             return Err(Failure::not_found("set-up link"));
         }
@@ -124,7 +117,7 @@ impl Sextant {
         let permit: Permit<Housekeeping> = Permit::system("first start", Scope::Account);
         let now = self.clock.now();
         let mut tx = self.store.begin(permit, now).await?;
-        tx.replace_first_link(self.peppers.current().token_mac(&token), now.plus(LINK)).await?;
+        tx.replace_first_link(&token, now.plus(LINK)).await?;
         let note = Note {
             kind: Kind::Installation,
             event: Event::Created,

@@ -49,6 +49,9 @@ impl Sextant {
         if let Err(error) = self.flush_usage().await {
             tracing::error!(%error, "could not write key usage down");
         }
+        if let Err(error) = self.rekeying.write().await {
+            tracing::warn!(%error, "could not write verifiers anew; it is done at the next use");
+        }
         if let Err(error) = self.notices.flush(&self.store, self.clock.now(), true).await {
             tracing::error!(%error, "could not write notices down");
         }
@@ -143,6 +146,10 @@ impl Sextant {
                     self.flush_usage().await
                 }
                 _ = notices.tick() => {
+                    self.metrics.rekeyed(self.rekeying.write().await.unwrap_or_else(|error| {
+                        tracing::warn!(%error, "could not write verifiers anew; they are kept");
+                        0
+                    }));
                     self.notices.flush(&self.store, self.clock.now(), false).await.map_err(Into::into)
                 }
                 _ = sweep.tick() => self.sweep().await,

@@ -8,11 +8,13 @@ mod error;
 mod install;
 pub mod jobs;
 mod keys;
+mod master_key;
 mod metrics;
 mod notices;
 mod nudges;
 mod passwords;
 mod people;
+mod rekeying;
 mod restore;
 mod ring;
 mod rollback;
@@ -26,16 +28,17 @@ mod verify;
 pub use audit::{AuditExport, AuditQuery, ChainReport};
 pub use developers::{DeveloperPage, DeveloperQuery, Directory, Preview, Upserted};
 pub use error::Failure;
-pub use install::{FirstAdmin, Installation};
+pub use install::FirstAdmin;
 pub use keys::{
     CreateKey, Idempotency, KeyList, KeyQuery, KeyUsage, KeyView, Minted, PatchKey, RotateKey, UsageQuery,
 };
+pub use master_key::{MasterKeyState, Retired, Retirement, Rotated};
 pub use metrics::Metrics;
 pub use people::{BindingInput, CreateUser, PatchUser, UserView};
 pub use restore::{Restored, Since, hold_against};
 pub use ring::{Entry, LEASE, Ring};
 pub use sessions::{SignedIn, Who, person_caller};
-pub use sextant_store::{SessionEntry, UserFilter, UserRecord};
+pub use sextant_store::{PepperUse, SessionEntry, UserFilter, UserRecord};
 pub use tenancy::{OrganizationView, ProjectView};
 pub use verify::{Admission, Moment};
 
@@ -43,11 +46,12 @@ use batches::Batches;
 use notices::Notices;
 use nudges::Nudges;
 use passwords::Hashing;
+use rekeying::Rekeying;
 use ring::{Fence, Follower};
 use sextant_core::access::{Actor, Caller, Origin, Project, Scope};
 use sextant_core::code::Code;
 use sextant_core::id::{Identifier, KeyId};
-use sextant_core::key::{ApiKey, KeyMac, MasterKey, PepperId};
+use sextant_core::key::{ApiKey, KeyMac};
 use sextant_core::source::{Clock, Entropy, HighWater};
 use sextant_core::time::Time;
 use sextant_store::Store;
@@ -57,7 +61,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use throttle::Throttle;
 use usage::Usage;
-use verify::Peppers;
 
 /// What the wiring gives.
 #[derive(Clone)]
@@ -68,8 +71,6 @@ pub struct Sources {
     pub entropy: Arc<dyn Entropy>,
     /// What this node has seen.
     pub mark: Arc<dyn HighWater>,
-    /// The installation's master key.
-    pub master: MasterKey,
 }
 
 /// Everything a request can ask for.
@@ -80,10 +81,10 @@ pub struct Sextant {
     mark: Arc<dyn HighWater>,
     /// The latest time by which something was refused as over; the mark follows.
     told: AtomicI64,
-    peppers: Peppers,
     nobody: KeyMac,
     ring: Arc<Ring>,
     follower: Follower,
+    rekeying: Arc<Rekeying>,
     fence: Fence,
     serves: bool,
     nudges: Nudges,
@@ -111,12 +112,13 @@ impl Sextant {
     /// Puts it together. `serves`: this process answers requests and will hold a lease ([`Sextant::start`]).
     pub fn new(store: Store, sources: &Sources, serves: bool) -> Arc<Self> {
         let ring = Arc::new(Ring::default());
+        let rekeying = Arc::new(Rekeying::new(store.clone(), sources.clock.clone()));
         let lease = serves.then(|| sextant_core::id::UserId::draw(&*sources.entropy).to_string());
         Arc::new(Self {
-            follower: Follower::new(store.clone(), ring.clone()),
+            follower: Follower::new(store.clone(), ring.clone(), rekeying.clone()),
+            rekeying,
             fence: Fence::new(store.clone(), ring.clone(), sources.clock.clone(), lease),
             directory: developers::DirectoryCache::default(),
-            peppers: Peppers(vec![sources.master.pepper(PepperId(1))]),
             nobody: verify::nobody(),
             clock: sources.clock.clone(),
             entropy: sources.entropy.clone(),

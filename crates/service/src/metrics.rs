@@ -31,6 +31,7 @@ pub struct Metrics {
     refusals: Family<ByCode, Counter>,
     fence: Histogram,
     usage_batches: Counter,
+    rekeyed: Counter,
     keys: Gauge,
     change: Gauge,
     connections: Gauge,
@@ -54,6 +55,12 @@ impl Default for Metrics {
         );
         let usage_batches = Counter::default();
         registry.register("usage_batches", "Batches of key usage written down", usage_batches.clone());
+        let rekeyed = Counter::default();
+        registry.register(
+            "rekeyed_keys",
+            "Keys that were used under a former pepper and got a verifier under the current one",
+            rekeyed.clone(),
+        );
         let keys = Gauge::default();
         registry.register("keys", "Keys in memory", keys.clone());
         let change = Gauge::default();
@@ -61,7 +68,18 @@ impl Default for Metrics {
         let connections = Gauge::default();
         registry.register("connections", "Open client connections", connections.clone());
         let answers = CLASSES.iter().map(|class| answers.get_or_create_owned(&ByClass { class })).collect();
-        Self { registry, answers, duration, refusals, fence, usage_batches, keys, change, connections }
+        Self {
+            registry,
+            answers,
+            duration,
+            refusals,
+            fence,
+            usage_batches,
+            rekeyed,
+            keys,
+            change,
+            connections,
+        }
     }
 }
 
@@ -98,6 +116,10 @@ impl Metrics {
 
     pub(crate) fn usage_batch(&self) {
         self.usage_batches.inc();
+    }
+
+    pub(crate) fn rekeyed(&self, keys: u64) {
+        self.rekeyed.inc_by(keys);
     }
 
     /// The text that Prometheus reads.

@@ -127,7 +127,7 @@ impl Sextant {
             user.bindings.push((id, binding.clone()));
         }
         if let Some(token) = &token {
-            tx.insert_link(self.peppers.current().token_mac(token), &user.id, now.plus(LINK)).await?;
+            tx.insert_link(token, &user.id, now.plus(LINK)).await?;
         }
         tx.commit(vec![user_note(Event::Created, &user, None, Some(&bindings))]).await?;
         Ok((view(user, &projects), token))
@@ -172,7 +172,7 @@ impl Sextant {
         }
         let token = input.reset_password.then(|| Token::draw(&*self.entropy));
         if let Some(token) = &token {
-            tx.insert_link(self.peppers.current().token_mac(token), &after.id, now.plus(LINK)).await?;
+            tx.insert_link(token, &after.id, now.plus(LINK)).await?;
         }
         let held =
             |user: &UserRecord| user.bindings.iter().map(|(_, binding)| binding.clone()).collect::<Vec<_>>();

@@ -69,7 +69,7 @@ impl Sextant {
         let caller = person(&user, origin);
         let mut tx = self.store.begin(caller.permit_own::<OwnSession>(&Scope::Account), now).await?;
         let id = sextant_core::id::BindingId::draw(&*self.entropy).to_string();
-        tx.insert_session(self.peppers.current().token_mac(&token), (&id, &user.id), expires_at).await?;
+        tx.insert_session(&token, (&id, &user.id), expires_at).await?;
         tx.commit(vec![Note {
             kind: Kind::UserLogin,
             event: Event::Success,
@@ -85,16 +85,15 @@ impl Sextant {
     /// The person behind a session's token; `None` if it has ended.
     pub async fn who(&self, token: &Token, origin: Origin) -> Result<Option<Who>, Failure> {
         let now = self.clock.now();
-        let mac = self.peppers.current().token_mac(token);
-        let Some(session) = self.store.session(mac, now).await? else { return Ok(None) };
+        let Some(session) = self.store.session(token, now).await? else { return Ok(None) };
         let unused = now.since(session.seen_at);
         if unused > IDLE {
             return Ok(None);
         }
-        if unused > TOUCH {
+        if unused > TOUCH || session.former_pepper {
             let permit: Permit<Housekeeping> = Permit::system("session in use", Scope::Account);
             let mut tx = self.store.begin(permit, now).await?;
-            tx.touch_session(&session.id).await?;
+            tx.touch_session(&session.id, token).await?;
             tx.commit(Vec::new()).await?;
         }
         Ok(Some(Who { caller: person(&session.user, origin), session }))
@@ -200,8 +199,7 @@ impl Sextant {
         let gone =
             || Failure::new(Code::NotFound, "this set-up link was used or has run out; ask for a new one");
         let token = Token::parse(token).ok_or_else(gone)?;
-        let mac = self.peppers.current().token_mac(&token);
-        let owner = self.store.setup_link(mac, self.clock.now()).await?.ok_or_else(gone)?;
+        let owner = self.store.setup_link(&token, self.clock.now()).await?.ok_or_else(gone)?;
         let user = match owner {
             None => {
                 let email = email.ok_or_else(|| Failure::invalid("email", "is needed"))?;
@@ -219,7 +217,7 @@ impl Sextant {
                     .store
                     .begin(caller.permit_own::<OwnSession>(&Scope::Account), self.clock.now())
                     .await?;
-                if !tx.use_link(mac).await? {
+                if !tx.use_link(&token).await? {
                     return Err(gone());
                 }
                 tx.update_user(&user).await?;

@@ -4,7 +4,7 @@ use crate::Sextant;
 use crate::error::Failure;
 use crate::ring::Entry;
 use sextant_core::code::Code;
-use sextant_core::key::{ApiKey, KeyMac, Pepper, PepperId};
+use sextant_core::key::{ApiKey, KeyMac, PepperId};
 use sextant_core::limit::Allowance;
 use sextant_core::permission::PermissionSet;
 use sextant_core::time::Time;
@@ -25,20 +25,6 @@ pub struct Admission {
     pub ends_overlap: bool,
 }
 
-/// The peppers in memory, the current one last.
-#[derive(Clone, Debug)]
-pub(crate) struct Peppers(pub(crate) Vec<Pepper>);
-
-impl Peppers {
-    pub(crate) fn current(&self) -> &Pepper {
-        self.0.last().unwrap_or_else(|| unreachable!("there is always a pepper"))
-    }
-
-    fn get(&self, id: PepperId) -> &Pepper {
-        self.0.iter().find(|pepper| pepper.id() == id).unwrap_or_else(|| self.current())
-    }
-}
-
 /// The moment of a request, read once.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
@@ -51,9 +37,15 @@ pub struct Moment {
     pub monotonic: Duration,
 }
 
+/// A secret of the key: its stored verifier and the pepper of that.
+struct Verified {
+    mac: KeyMac,
+    pepper: PepperId,
+}
+
 enum Match {
-    Current,
-    Former,
+    Current(Verified),
+    Former(Verified),
     RotatedOut,
     None,
 }
@@ -67,20 +59,20 @@ impl Sextant {
         let entry = self.ring.get(key.id());
         let Some(entry) = entry else {
             // The same work as for a known key, so that time does not tell which ids exist.
-            let mac = self.peppers.current().mac(key);
+            let mac = self.store.secrets().peppers.current().mac(key);
             let _ = mac == self.nobody;
             return Err(Failure::of(Code::InvalidApiKey));
         };
-        let matched = self.matches(&entry, key, moment.judged);
-        match matched {
+        let (verified, is_current) = match self.matches(&entry, key, moment.judged) {
             Match::None => return Err(Failure::of(Code::InvalidApiKey)),
             Match::RotatedOut => {
                 self.saw(moment.judged);
                 self.notices.rotated_out(&entry, address);
                 return Err(Failure::of(Code::InvalidApiKey));
             }
-            Match::Current | Match::Former => {}
-        }
+            Match::Current(verified) => (verified, true),
+            Match::Former(verified) => (verified, false),
+        };
         let mut permissions = entry.permissions;
         let rate = entry.rate_per_minute;
         self.check(&entry, &entry, address, moment)?;
@@ -99,8 +91,8 @@ impl Sextant {
             }
             parent = above.parent();
         }
-        let ends_overlap =
-            matches!(matched, Match::Current) && entry.former().iter().any(|former| former.ends_on_first_use);
+        self.rekeying.note(&self.store.secrets().peppers, key, verified.pepper, verified.mac);
+        let ends_overlap = is_current && entry.former().iter().any(|former| former.ends_on_first_use);
         Ok(Admission { entry, permissions, allowance, ends_overlap })
     }
 
@@ -121,16 +113,24 @@ impl Sextant {
         checked
     }
 
+    /// Which of the key's secrets this is.
     fn matches(&self, entry: &Entry, key: &ApiKey, now: Time) -> Match {
-        let mac = self.peppers.get(entry.pepper).mac(key);
-        if mac == entry.mac {
-            return Match::Current;
+        let secrets = self.store.secrets();
+        let peppers = &secrets.peppers;
+        // A pepper that was ended counts for nothing; the work is done all the same.
+        let under = |id| (peppers.get(id).is_some(), peppers.get(id).unwrap_or(peppers.current()).mac(key));
+        let (counts, mac) = under(entry.pepper);
+        if counts && mac == entry.mac {
+            return Match::Current(Verified { mac, pepper: entry.pepper });
         }
         for former in entry.former() {
-            let mac =
-                if former.pepper == entry.pepper { mac } else { self.peppers.get(former.pepper).mac(key) };
-            if mac == former.mac {
-                return if former.valid_until > now { Match::Former } else { Match::RotatedOut };
+            let (counts, mac) =
+                if former.pepper == entry.pepper { (counts, mac) } else { under(former.pepper) };
+            if counts && mac == former.mac {
+                if former.valid_until <= now {
+                    return Match::RotatedOut;
+                }
+                return Match::Former(Verified { mac, pepper: former.pepper });
             }
         }
         Match::None
@@ -140,7 +140,7 @@ impl Sextant {
     pub fn is_live(&self, key: &ApiKey, now: Time) -> bool {
         self.ring.get(key.id()).is_some_and(|entry| {
             entry.expires_at.is_none_or(|expiry| expiry > now)
-                && matches!(self.matches(&entry, key, now), Match::Current | Match::Former)
+                && matches!(self.matches(&entry, key, now), Match::Current(_) | Match::Former(_))
         })
     }
 

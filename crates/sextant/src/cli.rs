@@ -70,6 +70,9 @@ pub(crate) enum Command {
     /// Read the audit log and prove that nobody edited it
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Put another master key in place while servers go on, and end what hangs on the one before
+    #[command(subcommand)]
+    MasterKey(MasterKeyCommand),
     /// Check data directory, master key and database, and name what to do
     Doctor {
         #[command(flatten)]
@@ -123,6 +126,41 @@ pub(crate) enum Command {
         /// How many entries of the audit log
         #[arg(long, value_name = "N", default_value_t = 0)]
         audit: usize,
+    },
+}
+
+/// `sextant master-key …`
+#[derive(Subcommand)]
+pub(crate) enum MasterKeyCommand {
+    /// Put a new master key in force: drawn, or the one in `SEXTANT_NEW_MASTER_KEY`
+    Rotate {
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+        #[command(flatten)]
+        store: StoreFlags,
+        #[command(flatten)]
+        output: OutputFlags,
+    },
+    /// Show the master key's fingerprint, and how many keys and sessions hang on it and on those before it
+    Status {
+        #[command(flatten)]
+        store: StoreFlags,
+        #[command(flatten)]
+        output: OutputFlags,
+    },
+    /// End the master keys before the one in force: keys that were not used since are deleted, with those that they made
+    Retire {
+        /// List what would end, change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+        #[command(flatten)]
+        store: StoreFlags,
+        #[command(flatten)]
+        output: OutputFlags,
     },
 }
 

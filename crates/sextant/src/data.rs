@@ -1,26 +1,19 @@
-//! The data directory: its locks, the master key, and opening the database that belongs to that key.
+//! The data directory: its locks, and opening the database that belongs to the master key.
 
 use crate::config::Config;
 use crate::high_water::{self, Mark, Rollback};
-use crate::usage;
+use crate::master_key::{KEY_VARIABLE, Place};
 use crate::wiring::System;
 use anyhow::{Context, Result, anyhow, bail};
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-use sextant_core::base62;
 use sextant_core::key::MasterKey;
-use sextant_service::{Installation, Sextant, Sources};
-use sextant_store::{Store, StoreError};
+use sextant_core::source::KeyHome;
+use sextant_service::{Sextant, Sources};
+use sextant_store::{Keys, Store, StoreError};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use zeroize::Zeroizing;
-
-const KEY_FILE: &str = "master.key";
-/// Holds the master key in base64, instead of the file.
-pub(crate) const KEY_VARIABLE: &str = "SEXTANT_MASTER_KEY";
 
 /// Whether a command may make what is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +34,6 @@ pub(crate) struct Locks {
 pub(crate) struct Opened {
     /// The database.
     pub(crate) store: Store,
-    /// Its master key.
-    pub(crate) master: MasterKey,
     mark: Arc<Mark>,
 }
 
@@ -54,21 +45,10 @@ impl Opened {
         serves: bool,
         rollback: Rollback,
     ) -> Result<Arc<Sextant>> {
-        let sources = Sources {
-            clock: system.clock.clone(),
-            entropy: system.entropy.clone(),
-            mark: self.mark,
-            master: self.master.clone(),
-        };
-        let store = self.store.clone();
+        let sources =
+            Sources { clock: system.clock.clone(), entropy: system.entropy.clone(), mark: self.mark };
         let sextant = Sextant::new(self.store, &sources, serves);
-        sextant.prepare(&self.master).await.context("cannot prepare the database")?;
-        // Two first starts at once: whose key the database remembers is decided there, not here.
-        if !Installation::read(&store).await?.accepts(&self.master) {
-            bail!(
-                "another process set this database up with another master key in this moment; use that key"
-            );
-        }
+        sextant.prepare().await.context("cannot prepare the database")?;
         high_water::face_rollback(&sextant, rollback).await?;
         if serves {
             high_water::face_copies(&sextant).await?;
@@ -147,46 +127,42 @@ pub(crate) async fn open(config: &Config, system: &System, absent: Absent) -> Re
     directory(&config.data, absent)?;
     // Read before the database: a change made in this moment then is behind the database, not ahead of it.
     let mark = Arc::new(Mark::open(&config.data)?);
-    let (store, master) = open_pair(config, system, absent).await?;
-    Ok(Opened { store, master, mark })
+    let store = open_pair(config, system, absent).await?;
+    Ok(Opened { store, mark })
 }
 
-async fn open_pair(config: &Config, system: &System, absent: Absent) -> Result<(Store, MasterKey)> {
-    let path = config.data.join(KEY_FILE);
-    if let Some(master) = given_key(&path)? {
+async fn open_pair(config: &Config, system: &System, absent: Absent) -> Result<Store> {
+    let place = Place::of(&config.data);
+    if let Some(master) = place.given()? {
         if absent == Absent::Refuse {
             refuse_without_database(config)?;
         }
-        let store = open_store(config, &master).await?;
-        return belonging(config, store, master, &path).await;
+        return open_store(config, system, master, place).await;
     }
     let has_file =
         config.database_file().is_some_and(|file| file.metadata().is_ok_and(|data| data.len() > 0));
     if has_file {
         // Another process may have made both since the key was looked for.
-        let Some(master) = given_key(&path)? else { return Err(missing_key(config, &path)) };
-        let store = open_store(config, &master).await?;
-        return belonging(config, store, master, &path).await;
+        let Some(master) = place.given()? else { return Err(missing_key(config, &place)) };
+        return open_store(config, system, master, place).await;
     }
     refuse_new(config, absent)?;
     let master = MasterKey::draw(&*system.entropy);
     if config.database_file().is_some() {
-        let master = keep_key(&path, master, system)?;
-        let store = open_store(config, &master).await?;
-        return belonging(config, store, master, &path).await;
+        let master = place.found(master, system)?;
+        return open_store(config, system, master, place).await;
     }
     // A database that other machines share: only it knows whether it is new.
-    let store = open_store(config, &master).await?;
-    if Installation::read(&store).await?.fingerprint.is_some() {
-        store.close().await;
-        return Err(missing_key(config, &path));
-    }
+    let home = Arc::new(place.clone());
+    let store = match Store::open(&config.location, keys(&master, home, system)).await {
+        Err(StoreError::OtherKey(_)) => return Err(missing_key(config, &place)),
+        other => other.map_err(|error| cannot_open(config, error))?,
+    };
     let drawn = master.fingerprint();
-    let master = keep_key(&path, master, system)?;
-    if master.fingerprint() != drawn {
-        bail!("another process made a master key in {} in this moment; try again", path.display());
+    if place.found(master, system)?.fingerprint() != drawn {
+        bail!("another process made a master key in {} in this moment; try again", place.describe());
     }
-    Ok((store, master))
+    Ok(store)
 }
 
 fn refuse_new(config: &Config, absent: Absent) -> Result<()> {
@@ -206,7 +182,7 @@ fn refuse_without_database(config: &Config) -> Result<()> {
     }
 }
 
-async fn open_store(config: &Config, master: &MasterKey) -> Result<Store> {
+async fn open_store(config: &Config, system: &System, master: MasterKey, place: Place) -> Result<Store> {
     if let Some(file) = config.database_file() {
         // Made here so that only its owner can read it, wherever it lies; the files beside it follow it in that.
         match OpenOptions::new().create_new(true).write(true).mode(0o600).open(file) {
@@ -217,149 +193,55 @@ async fn open_store(config: &Config, master: &MasterKey) -> Result<Store> {
             }
         }
     }
-    Store::open(&config.location, master.seal()).await.map_err(|error| match error {
+    let home = Arc::new(place.clone());
+    let mut opened = Store::open(&config.location, keys(&master, home.clone(), system)).await;
+    if let Err(StoreError::OtherKey(fingerprint)) = &opened {
+        // A rotation is under way or was cut off: the new key lies beside the old one, or has just taken its place.
+        let next = place.read().into_iter().find(|found| found.fingerprint() == *fingerprint);
+        let Some(next) = next else { return Err(other_key(config, &master, fingerprint, &place)) };
+        place.put(&next)?;
+        tracing::info!(fingerprint, "the master key of an unfinished rotation is put in place");
+        opened = Store::open(&config.location, keys(&next, home, system)).await;
+    }
+    let store = opened.map_err(|error| cannot_open(config, error))?;
+    place.clear(&store).await?;
+    Ok(store)
+}
+
+/// What a database is opened with by this process.
+pub(crate) fn keys<'a>(master: &'a MasterKey, home: Arc<Place>, system: &'a System) -> Keys<'a> {
+    Keys { master, home, entropy: &*system.entropy }
+}
+
+fn cannot_open(config: &Config, error: StoreError) -> anyhow::Error {
+    match error {
         StoreError::Newer => anyhow!("{}: {error}", config.location.describe()),
         other => anyhow!(other).context(format!("cannot open {}", config.location.describe())),
-    })
-}
-
-async fn belonging(
-    config: &Config,
-    store: Store,
-    master: MasterKey,
-    path: &Path,
-) -> Result<(Store, MasterKey)> {
-    let installation = Installation::read(&store).await?;
-    if !installation.accepts(&master) {
-        store.close().await;
-        let source = if std::env::var_os(KEY_VARIABLE).is_some() {
-            KEY_VARIABLE.to_owned()
-        } else {
-            path.display().to_string()
-        };
-        bail!(
-            "the master key in {source} is not the one that {} was set up with (its fingerprint is {}, not {}); \
-             put the right key there",
-            config.location.describe(),
-            master.fingerprint(),
-            installation.fingerprint.as_deref().unwrap_or("set"),
-        );
     }
-    Ok((store, master))
 }
 
-pub(crate) fn missing_key(config: &Config, path: &Path) -> anyhow::Error {
+fn other_key(config: &Config, master: &MasterKey, fingerprint: &str, place: &Place) -> anyhow::Error {
+    anyhow!(
+        "the master key in {} is not the one that {} was set up with (its fingerprint is {}, not {fingerprint}); \
+         put the right key there",
+        place.describe(),
+        config.location.describe(),
+        master.fingerprint(),
+    )
+}
+
+pub(crate) fn missing_key(config: &Config, place: &Place) -> anyhow::Error {
     anyhow!(
         "{} is there, but its master key is not: put {} back, or set {KEY_VARIABLE}; without it no key or password \
          in the database can be checked",
         config.location.describe(),
-        path.display()
+        place.file().display()
     )
-}
-
-/// The key of the environment, or of the file.
-fn given_key(path: &Path) -> Result<Option<MasterKey>> {
-    if let Ok(text) = std::env::var(KEY_VARIABLE).map(Zeroizing::new) {
-        return decode(&text).map(Some);
-    }
-    read_key(path)
-}
-
-fn decode(text: &str) -> Result<MasterKey> {
-    let text = text.trim();
-    let decoded = [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD]
-        .into_iter()
-        .find_map(|engine| engine.decode(text).ok().map(Zeroizing::new));
-    let bytes: Option<[u8; 32]> = decoded.and_then(|bytes| bytes.as_slice().try_into().ok());
-    bytes.map(MasterKey::from_bytes).ok_or_else(|| {
-        usage(format!("{KEY_VARIABLE} must be 32 bytes in base64; `openssl rand -base64 32` makes one"))
-    })
-}
-
-fn read_key(path: &Path) -> Result<Option<MasterKey>> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot read the master key {}", path.display()));
-        }
-    };
-    let mut bytes = Zeroizing::new(Vec::with_capacity(64));
-    Read::by_ref(&mut file).take(64).read_to_end(&mut bytes)?;
-    let Ok(bytes) = <[u8; 32]>::try_from(bytes.as_slice()) else {
-        bail!(
-            "{} is no master key: it has {} bytes instead of 32; put the right file back",
-            path.display(),
-            file.metadata()?.len()
-        );
-    };
-    if file.metadata()?.permissions().mode() & 0o077 != 0 {
-        tracing::warn!(path = %path.display(), "others can read the master key; `chmod 600` it");
-    }
-    Ok(Some(MasterKey::from_bytes(bytes)))
-}
-
-/// Writes the key where no key is yet: whole, or not at all. Answers the key that stands there afterwards, which is
-/// another process's if that was faster.
-fn keep_key(path: &Path, master: MasterKey, system: &System) -> Result<MasterKey> {
-    let mut suffix = [0; 8];
-    base62::draw(&*system.entropy, &mut suffix);
-    let draft = path.with_extension(format!("key.{}", String::from_utf8_lossy(&suffix)));
-    let written = (|| {
-        let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&draft)?;
-        file.write_all(master.reveal())?;
-        file.sync_all()?;
-        // A link, unlike a rename, does not replace what is there.
-        std::fs::hard_link(&draft, path)
-    })();
-    let _ = std::fs::remove_file(&draft);
-    match written {
-        Ok(()) => {}
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot write the master key {}", path.display()));
-        }
-    }
-    if let Some(folder) = path.parent() {
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .context("cannot write the data directory down")?;
-    }
-    read_key(path)?.ok_or_else(|| anyhow!("the master key {} is gone", path.display()))
-}
-
-/// The master key that is in place, for `doctor`.
-pub(crate) fn present_key(config: &Config) -> Result<Option<MasterKey>> {
-    given_key(&config.data.join(KEY_FILE))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_key_is_written_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(KEY_FILE);
-        let system = System::new();
-        let first = keep_key(&path, MasterKey::draw(&*system.entropy), &system).unwrap();
-        let second = keep_key(&path, MasterKey::draw(&*system.entropy), &system).unwrap();
-        assert_eq!(first.fingerprint(), second.fingerprint());
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(path.metadata().unwrap().len(), 32);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn the_environment_s_key_may_be_in_any_base64() {
-        let bytes = [0xfb; 32];
-        for engine in [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD] {
-            assert_eq!(decode(&engine.encode(bytes)).unwrap().reveal(), &bytes);
-        }
-        for wrong in ["", "short", &STANDARD.encode([1; 31]), &STANDARD.encode([1; 33])] {
-            assert!(decode(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn one_database_has_one_lock_whatever_it_is_called() {

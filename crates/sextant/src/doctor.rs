@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::data::{self, Absent};
 use crate::flags::OutputFlags;
 use crate::high_water::Rollback;
+use crate::master_key::Place;
 use crate::output;
 use crate::wiring::System;
 use anyhow::Result;
@@ -90,7 +91,7 @@ fn directory(config: &Config, findings: &mut Findings) {
 
 fn master_key(config: &Config, findings: &mut Findings) {
     let name = "master key";
-    match data::present_key(config) {
+    match Place::of(&config.data).given() {
         Ok(Some(master)) => findings.good(name, format!("its fingerprint is {}", master.fingerprint())),
         Ok(None) => findings.bad(
             name,
@@ -130,6 +131,20 @@ async fn contents(sextant: &Arc<Sextant>, findings: &mut Findings) {
             findings.good("people", "nobody can sign in yet; `sextant init --new-link` makes a set-up link");
         }
         Err(error) => findings.bad("people", error.to_string(), "see the database's own log"),
+    }
+    match sextant.master_key_state().await {
+        Ok(state) if state.former().is_empty() => {
+            findings.good("former master keys", "nothing hangs on one");
+        }
+        Ok(state) => findings.good(
+            "former master keys",
+            format!(
+                "{} keys still hang on a former one; each is re-keyed when it is used, and `sextant master-key retire` \
+                 revokes the others",
+                state.waiting_keys()
+            ),
+        ),
+        Err(error) => findings.bad("former master keys", error.to_string(), "see the database's own log"),
     }
     match sextant.verify_audit(|_| {}).await {
         Ok(reports) => {

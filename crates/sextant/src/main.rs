@@ -12,6 +12,7 @@ mod draft;
 mod flags;
 mod high_water;
 mod listen;
+mod master_key;
 mod nudge;
 mod output;
 mod reference;

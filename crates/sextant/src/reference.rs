@@ -15,10 +15,14 @@ error.
 ";
 
 /// What is read from the environment only: secrets do not belong on a command line that others can list.
-const ENVIRONMENT_ONLY: [(&str, &str); 5] = [
+const ENVIRONMENT_ONLY: [(&str, &str); 6] = [
     (
         "SEXTANT_MASTER_KEY",
         "The master key, 32 bytes in base64, instead of `master.key` in the data directory",
+    ),
+    (
+        "SEXTANT_NEW_MASTER_KEY",
+        "The master key that `sextant master-key rotate` puts in force, 32 bytes in base64 (default: one is drawn)",
     ),
     ("SEXTANT_ADMIN_EMAIL", "The first administrator's e-mail address; read only while there is no user"),
     ("SEXTANT_ADMIN_PASSWORD", "The first administrator's password; read only while there is no user"),

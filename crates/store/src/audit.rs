@@ -6,9 +6,10 @@ mod groups;
 pub use find::{AuditPlace, AuditSelection};
 
 use crate::Store;
-use crate::db::{Value, args};
+use crate::db::{Transactional, Value, args};
 use crate::error::StoreError;
 use sextant_core::audit::{Entry, Head};
+use sextant_core::key::Seal;
 use sextant_core::time::Time;
 
 /// The columns in the order in which rows are read and written.
@@ -119,30 +120,54 @@ pub struct AuditPage {
     pub total: i64,
 }
 
-impl Store {
+/// How the log ends at one moment.
+#[derive(Debug)]
+pub struct AuditEnd {
     /// The chains' heads.
-    pub async fn audit_heads(&self) -> Result<Vec<Head>, StoreError> {
-        let rows: Vec<(String, i64, String, String)> = self
-            .db
-            .all("select chain, sequence, hash, seal from audit_heads order by chain", Vec::new())
-            .await?;
-        Ok(rows
-            .into_iter()
-            .map(|(chain, sequence, hash, seal)| Head { chain, sequence, hash, seal })
-            .collect())
-    }
-
-    /// Whether the chains are those that the log was sealed with. A log without entries has no seal.
-    pub async fn audit_chains_are_sealed(&self, chains: &[String]) -> Result<bool, StoreError> {
-        let sealed = self.fact(crate::tx::CHAINS).await?;
-        Ok(sealed.map_or(chains.is_empty(), |sealed| sealed == self.seal().over_chains(chains)))
-    }
-
+    pub heads: Vec<Head>,
+    /// Whether these are the chains that the log was sealed with.
+    pub chains_are_sealed: bool,
     /// The chains that have entries, whether or not they have a head.
-    pub async fn audit_chains(&self) -> Result<Vec<String>, StoreError> {
-        let rows: Vec<(String,)> =
-            self.db.all("select distinct chain from audit_entries order by chain", Vec::new()).await?;
-        Ok(rows.into_iter().map(|(chain,)| chain).collect())
+    pub with_entries: Vec<String>,
+    /// What the heads are sealed with.
+    pub seal: Seal,
+}
+
+pub(crate) async fn heads(tx: &mut Transactional) -> Result<Vec<Head>, StoreError> {
+    let rows: Vec<(String, i64, String, String)> =
+        tx.all("select chain, sequence, hash, seal from audit_heads order by chain", Vec::new()).await?;
+    Ok(rows.into_iter().map(|(chain, sequence, hash, seal)| Head { chain, sequence, hash, seal }).collect())
+}
+
+/// Whether the log was sealed with just these chains. A log without entries has no seal.
+pub(crate) async fn chains_are_sealed(
+    tx: &mut Transactional,
+    heads: &[Head],
+    seal: &Seal,
+) -> Result<bool, StoreError> {
+    let sealed: Option<(String,)> =
+        tx.optional("select value from installation where name = $1", args![crate::tx::CHAINS]).await?;
+    let chains: Vec<String> = heads.iter().map(|head| head.chain.clone()).collect();
+    Ok(sealed.map_or(chains.is_empty(), |(sealed,)| sealed == seal.over_chains(&chains)))
+}
+
+impl Store {
+    /// How the log ends at this moment.
+    pub async fn audit_end(&self) -> Result<AuditEnd, StoreError> {
+        loop {
+            let mut tx = self.db.snapshot().await?;
+            let secrets = self.keeping.in_force(&mut tx).await?;
+            if !secrets.are_in_force(&mut tx).await? {
+                // They were replaced after this moment, and the heads that it sees bear the former seal.
+                continue;
+            }
+            let heads = heads(&mut tx).await?;
+            let chains_are_sealed = chains_are_sealed(&mut tx, &heads, &secrets.seal).await?;
+            let with_entries: Vec<(String,)> =
+                tx.all("select distinct chain from audit_entries order by chain", Vec::new()).await?;
+            let with_entries = with_entries.into_iter().map(|(chain,)| chain).collect();
+            return Ok(AuditEnd { heads, chains_are_sealed, with_entries, seal: secrets.seal.clone() });
+        }
     }
 
     /// The entries of one chain after a number, in order, at most `limit`.

@@ -3,10 +3,9 @@
 use crate::db::{Db, Value, args};
 use crate::error::StoreError;
 use crate::ring::LeaseRow;
-use crate::{Store, Tx};
+use crate::{Keys, Store, Tx};
 use sextant_core::access::Housekeeping;
 use sextant_core::id::UserId;
-use sextant_core::key::Seal;
 use sextant_core::permission::action::UsersWrite;
 use sextant_core::revocation::{Revocation, RevocationKind};
 use sextant_core::time::Time;
@@ -46,7 +45,7 @@ impl Store {
     /// Writes everything as of one moment into an empty file, while others read and write.
     pub async fn back_up(&self, file: &Path, taken_at: Time, version: &str) -> Result<Backup, StoreError> {
         let copied = self.db.copy_file(file).await?;
-        let draft = Self::open_draft(file, self.seal.clone()).await?;
+        let draft = Self { db: Db::open_draft(file).await?, keeping: self.keeping.clone() };
         let done = async {
             if !copied {
                 let tables = draft.db.tables().await?;
@@ -83,18 +82,26 @@ impl Store {
     }
 
     /// Opens a backup for reading only; nothing is written to it or made beside it.
-    pub async fn open_backup(file: &Path, seal: Seal) -> Result<Self, StoreError> {
-        Ok(Self { db: Db::open_still(file).await?, seal })
+    pub async fn open_backup(file: &Path, keys: Keys<'_>) -> Result<Self, StoreError> {
+        Ok(Self { db: Db::open_still(file).await?, keeping: keys.keeping() })
     }
 
     /// Opens a copy that nobody else uses and brings it to this version's shape. Closed, it is one file that can be moved.
-    pub async fn open_draft(file: &Path, seal: Seal) -> Result<Self, StoreError> {
-        Ok(Self { db: Db::open_draft(file).await?, seal })
+    pub async fn open_draft(file: &Path, keys: Keys<'_>) -> Result<Self, StoreError> {
+        let store = Self { db: Db::open_draft(file).await?, keeping: keys.keeping() };
+        store.keeping.follow(&mut store.db.snapshot().await?).await?;
+        Ok(store)
     }
 
-    /// Opens a database that is a file in whatever shape it is.
-    pub async fn open_as_is(file: &Path, seal: Seal) -> Result<Self, StoreError> {
-        Ok(Self { db: Db::open_as_is(file).await?, seal })
+    /// Opens a database that is a file in whatever shape it is, whosever it is.
+    pub async fn open_as_is(file: &Path, keys: Keys<'_>) -> Result<Self, StoreError> {
+        Ok(Self { db: Db::open_as_is(file).await?, keeping: keys.keeping() })
+    }
+
+    async fn fact(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let found: Option<(String,)> =
+            self.db.optional("select value from installation where name = $1", args![name]).await?;
+        Ok(found.map(|(value,)| value))
     }
 
     /// What kind of backup this is; `None` if it is none.

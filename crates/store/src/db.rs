@@ -10,6 +10,7 @@
 mod copy;
 mod file;
 mod location;
+mod open;
 mod wakeups;
 
 pub use file::is_database_file;
@@ -18,19 +19,13 @@ pub use wakeups::Wakeups;
 
 use crate::error::StoreError;
 use sextant_core::redact::redact;
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::pool::PoolOptions;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgRow};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteRow, SqliteSynchronous};
+use sqlx::postgres::{PgPool, PgRow};
+use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, FromRow, Postgres, Sqlite, Transaction};
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::time::Duration;
+use std::path::PathBuf;
 use tokio::runtime::Handle;
 use tokio_util::context::TokioContext;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// A value bound to a parameter. Text of key form loses its secret here, whatever came before.
 #[derive(Clone, Debug)]
@@ -158,35 +153,6 @@ pub(crate) struct Db {
 }
 
 impl Db {
-    /// Opens the database, makes it if it is a file that is not there, and brings it to this version's shape.
-    /// The calling runtime must outlive every use.
-    pub(crate) async fn open(location: &Location) -> Result<Self, StoreError> {
-        let pools = match location {
-            Location::Sqlite(path) => open_sqlite(path).await?,
-            Location::Postgres(url) => open_postgres(&url.0).await?,
-        };
-        let log = location.file().map(|path| {
-            let mut name = path.as_os_str().to_owned();
-            name.push("-wal");
-            PathBuf::from(name)
-        });
-        let db = Self { pools, runtime: Handle::current(), log };
-        db.migrate().await?;
-        Ok(db)
-    }
-
-    async fn migrate(&self) -> Result<(), StoreError> {
-        let done = match &self.pools {
-            Pools::Sqlite { write, .. } => sqlite_migrations().run(write).await,
-            Pools::Postgres(pool) => MIGRATIONS.run(pool).await,
-        };
-        done.map_err(|error| match error {
-            MigrateError::VersionMissing(_) | MigrateError::VersionTooOld(..) => StoreError::Newer,
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
-            other => StoreError::Broken(other.to_string()),
-        })
-    }
-
     /// Something that as good as always differs after a commit, if it can be had for less than a query: size and time of
     /// SQLite's write-ahead log. `None`: ask the database.
     ///
@@ -239,6 +205,21 @@ impl Db {
         Ok(self.here(rows).await?)
     }
 
+    /// Rows whose column is one of many; see [`Transactional::all_in`].
+    pub(crate) async fn all_in<T: Row>(
+        &self,
+        head: &'static str,
+        first: Vec<Value>,
+        list: Vec<Value>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut found = Vec::new();
+        for chunk in list.chunks(500) {
+            let (sql, values) = in_list(head, &first, chunk);
+            found.extend(self.fetch(Cow::Owned(sql), values).await?);
+        }
+        Ok(found)
+    }
+
     /// The first row, if there is one.
     pub(crate) async fn optional<T: Row>(
         &self,
@@ -250,23 +231,37 @@ impl Db {
 
     /// Begins a transaction that may write.
     pub(crate) async fn begin(&self) -> Result<Transactional, StoreError> {
-        self.start(true).await
+        self.start(Mode::Writing).await
+    }
+
+    /// Begins a transaction that may write while no other one is under way.
+    pub(crate) async fn begin_alone(&self) -> Result<Transactional, StoreError> {
+        self.start(Mode::Alone).await
     }
 
     /// Begins a transaction that sees one moment and writes nothing.
     pub(crate) async fn snapshot(&self) -> Result<Transactional, StoreError> {
-        self.start(false).await
+        self.start(Mode::Reading).await
     }
 
-    async fn start(&self, writing: bool) -> Result<Transactional, StoreError> {
+    async fn start(&self, mode: Mode) -> Result<Transactional, StoreError> {
         let begun = async {
-            Ok::<_, sqlx::Error>(match (&self.pools, writing) {
-                (Pools::Sqlite { write, .. }, true) => {
+            Ok::<_, sqlx::Error>(match (&self.pools, mode) {
+                (Pools::Sqlite { write, .. }, Mode::Writing | Mode::Alone) => {
                     Live::Sqlite(write.begin_with("begin immediate").await?)
                 }
-                (Pools::Sqlite { read, .. }, false) => Live::Sqlite(read.begin().await?),
-                (Pools::Postgres(pool), true) => Live::Postgres(pool.begin().await?),
-                (Pools::Postgres(pool), false) => {
+                (Pools::Sqlite { read, .. }, Mode::Reading) => Live::Sqlite(read.begin().await?),
+                (Pools::Postgres(pool), Mode::Writing | Mode::Alone) => {
+                    // Whoever waits to be alone is not overtaken by those who come after, as it would be by row locks.
+                    let turn = match mode {
+                        Mode::Alone => "select pg_advisory_xact_lock(7117)",
+                        _ => "select pg_advisory_xact_lock_shared(7117)",
+                    };
+                    let mut transaction = pool.begin().await?;
+                    sqlx::query(turn).execute(&mut *transaction).await?;
+                    Live::Postgres(transaction)
+                }
+                (Pools::Postgres(pool), Mode::Reading) => {
                     Live::Postgres(pool.begin_with("begin isolation level repeatable read read only").await?)
                 }
             })
@@ -288,57 +283,18 @@ impl Db {
     }
 }
 
-async fn open_sqlite(path: &Path) -> Result<Pools, StoreError> {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(5))
-        .optimize_on_close(true, None);
-    let write = PoolOptions::<Sqlite>::new()
-        .max_connections(1)
-        .acquire_timeout(Duration::from_secs(10))
-        .connect_with(options.clone())
-        .await?;
-    let read = PoolOptions::<Sqlite>::new()
-        .max_connections(4)
-        .min_connections(0)
-        .acquire_timeout(Duration::from_secs(10))
-        .connect_lazy_with(options.read_only(true).create_if_missing(false));
-    Ok(Pools::Sqlite { read, write })
-}
-
-async fn open_postgres(url: &str) -> Result<Pools, StoreError> {
-    let options = PgConnectOptions::from_str(url)?.application_name("sextant");
-    let pool = PoolOptions::<Postgres>::new()
-        .max_connections(12)
-        .acquire_timeout(Duration::from_secs(5))
-        .connect_with(options)
-        .await?;
-    Ok(Pools::Postgres(pool))
-}
-
-/// The same migrations without the collation that SQLite has by default and does not know by this name.
-fn sqlite_migrations() -> Migrator {
-    let migrations = MIGRATIONS
-        .iter()
-        .map(|migration| {
-            let mut plain = migration.clone();
-            let text = migration.sql.as_str().replace(" collate \"C\"", "");
-            plain.sql = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(text));
-            plain
-        })
-        .collect::<Vec<_>>();
-    Migrator { migrations: Cow::Owned(migrations), ..Migrator::DEFAULT }
-}
-
 /// What a database looked like at a glance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glance {
     size: u64,
     changed: std::time::SystemTime,
+}
+
+#[derive(Clone, Copy)]
+enum Mode {
+    Reading,
+    Writing,
+    Alone,
 }
 
 enum Live {

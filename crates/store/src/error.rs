@@ -11,6 +11,10 @@ pub enum StoreError {
     Unavailable(String),
     /// The database was made by a newer version.
     Newer,
+    /// The database belongs to another master key, the one with this fingerprint.
+    OtherKey(String),
+    /// A chain of the audit log does not bear the seal that it should: it was changed behind our back.
+    Unsealed(String),
     /// Anything else: a defect of ours or a damaged file.
     Broken(String),
 }
@@ -23,6 +27,16 @@ impl fmt::Display for StoreError {
             Self::Newer => f.write_str(
                 "the database was made by a newer version of Sextant; use that version or a newer one",
             ),
+            Self::OtherKey(fingerprint) => {
+                write!(
+                    f,
+                    "the database belongs to the master key with the fingerprint {fingerprint}, which is not in place \
+                     here; put it there and start again"
+                )
+            }
+            Self::Unsealed(chain) => {
+                write!(f, "the audit log was changed behind Sextant's back (chain {chain})")
+            }
             Self::Broken(cause) => write!(f, "the database answered unexpectedly: {cause}"),
         }
     }

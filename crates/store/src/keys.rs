@@ -212,6 +212,13 @@ impl Store {
         row.map(TryInto::try_into).transpose()
     }
 
+    /// The keys with these ids.
+    pub(crate) async fn keys_by_id(&self, ids: Vec<Value>) -> Result<Vec<KeyRecord>, StoreError> {
+        let head = concat!(shown!(), "from api_keys k ", beside_keys!(), "where k.id in");
+        let rows: Vec<KeyRow> = self.db.all_in(head, Vec::new(), ids).await?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
     /// How many keys there are in a project.
     pub async fn key_count(&self) -> Result<i64, StoreError> {
         let count: Option<(i64,)> = self.db.optional("select count(*) from api_keys", Vec::new()).await?;

@@ -1,17 +1,19 @@
 //! People: users, the roles they hold, their sessions, and one-time links.
 
-use crate::db::{Value, args};
+use crate::db::{Row, Value, args};
 use crate::error::StoreError;
 use crate::keys::pattern;
 use crate::{Store, Tx};
+use arc_swap::Guard;
 use sextant_core::access::{Binding, BindingScope, Housekeeping, OwnSession};
 use sextant_core::id::{BindingId, Identifier, ProjectId, UserId};
-use sextant_core::key::KeyMac;
+use sextant_core::key::{Peppers, Token};
 use sextant_core::permission::PersonRole;
 use sextant_core::permission::action::UsersWrite;
 use sextant_core::revocation::RevocationKind;
 use sextant_core::text::fold;
 use sextant_core::time::Time;
+use std::sync::Arc;
 
 /// A person.
 #[derive(Clone, Debug)]
@@ -64,6 +66,12 @@ pub struct SessionRecord {
     pub seen_at: Time,
     /// When it ends.
     pub expires_at: Time,
+    /// Whether its verifier was made under a former pepper; its next touch makes a new one.
+    pub former_pepper: bool,
+}
+
+fn verifiers(peppers: &Peppers, token: &Token) -> Vec<Value> {
+    peppers.token_macs(token).into_iter().map(|mac| mac.to_hex().into()).collect()
 }
 
 type UserRow = (String, String, String, Option<String>, bool, i64);
@@ -178,17 +186,38 @@ impl Store {
         Ok(join(users, &bindings)?.into_iter().next())
     }
 
+    /// The rows that a token stands behind, under whichever of the peppers. The condition on the token comes last in
+    /// `sql`, up to and with `in`; `first` are the parameters before it.
+    async fn of_token<T: Row>(
+        &self,
+        sql: &'static str,
+        first: Vec<Value>,
+        token: &Token,
+    ) -> Result<Option<T>, StoreError> {
+        let held = Guard::into_inner(self.secrets());
+        let found = self.db.all_in(sql, first.clone(), verifiers(&held.peppers, token)).await?;
+        if let Some(row) = found.into_iter().next() {
+            return Ok(Some(row));
+        }
+        // Another server may have made it under a pepper of which this one has not heard yet.
+        let secrets = self.secrets_in_force().await?;
+        if Arc::ptr_eq(&held, &secrets) {
+            return Ok(None);
+        }
+        Ok(self.db.all_in(sql, first, verifiers(&secrets.peppers, token)).await?.into_iter().next())
+    }
+
     /// The live session of an active person.
-    pub async fn session(&self, token: KeyMac, now: Time) -> Result<Option<SessionRecord>, StoreError> {
-        let row: Option<(String, String, i64, i64, i64)> = self
-            .db
-            .optional(
-                "select id, user_id, created_at, seen_at, expires_at from sessions
-                 where token_mac = $1 and expires_at > $2",
-                args![token.to_hex(), now.micros()],
+    pub async fn session(&self, token: &Token, now: Time) -> Result<Option<SessionRecord>, StoreError> {
+        let row: Option<(String, String, i64, i64, i64, i64)> = self
+            .of_token(
+                "select id, user_id, created_at, seen_at, expires_at, pepper from sessions
+                 where expires_at > $1 and token_mac in",
+                args![now.micros()],
+                token,
             )
             .await?;
-        let Some((id, user, created_at, seen_at, expires_at)) = row else { return Ok(None) };
+        let Some((id, user, created_at, seen_at, expires_at, pepper)) = row else { return Ok(None) };
         let Some(user) = self.user(&UserId::new(user)).await?.filter(|user| user.active) else {
             return Ok(None);
         };
@@ -198,17 +227,18 @@ impl Store {
             created_at: Time::from_micros(created_at),
             seen_at: Time::from_micros(seen_at),
             expires_at: Time::from_micros(expires_at),
+            former_pepper: pepper < self.secrets().number(),
         }))
     }
 
     /// What a one-time link is for: a person's id, or `None` for the first administrator. `None` outside if there is
     /// no such link or it has run out.
-    pub async fn setup_link(&self, token: KeyMac, now: Time) -> Result<Option<Option<UserId>>, StoreError> {
+    pub async fn setup_link(&self, token: &Token, now: Time) -> Result<Option<Option<UserId>>, StoreError> {
         let row: Option<(Option<String>,)> = self
-            .db
-            .optional(
-                "select user_id from setup_links where token_mac = $1 and expires_at > $2",
-                args![token.to_hex(), now.micros()],
+            .of_token(
+                "select user_id from setup_links where expires_at > $1 and token_mac in",
+                args![now.micros()],
+                token,
             )
             .await?;
         Ok(row.map(|(user,)| user.map(UserId::new)))
@@ -355,25 +385,28 @@ impl<A: ChangesPeople> Tx<A> {
     /// Makes a one-time link for a person; an earlier one no longer counts.
     pub async fn insert_link(
         &mut self,
-        token: KeyMac,
+        token: &Token,
         user: &UserId,
         expires_at: Time,
     ) -> Result<(), StoreError> {
         let now = self.now().micros();
         self.inner.execute("delete from setup_links where user_id = $1", args![user.as_str()]).await?;
+        let (mac, pepper) = self.token_verifier(token);
         self.inner
             .execute(
-                "insert into setup_links (token_mac, user_id, created_at, expires_at) values ($1, $2, $3, $4)",
-                args![token.to_hex(), user.as_str(), now, expires_at.micros()],
+                "insert into setup_links (token_mac, pepper, user_id, created_at, expires_at)
+                 values ($1, $2, $3, $4, $5)",
+                args![mac, pepper, user.as_str(), now, expires_at.micros()],
             )
             .await?;
         Ok(())
     }
 
     /// Uses a one-time link up. `false` if someone else did.
-    pub async fn use_link(&mut self, token: KeyMac) -> Result<bool, StoreError> {
+    pub async fn use_link(&mut self, token: &Token) -> Result<bool, StoreError> {
+        let macs = verifiers(&self.secrets.peppers, token);
         let used =
-            self.inner.execute("delete from setup_links where token_mac = $1", args![token.to_hex()]).await?;
+            self.inner.execute_in("delete from setup_links where token_mac in", Vec::new(), macs).await?;
         Ok(used > 0)
     }
 }
@@ -391,18 +424,21 @@ impl Tx<OwnSession> {
     /// Begins a session.
     pub async fn insert_session(
         &mut self,
-        token: KeyMac,
+        token: &Token,
         (id, user): (&str, &UserId),
         expires_at: Time,
     ) -> Result<(), StoreError> {
         let now = self.now().micros();
         let origin = self.permit().origin().clone();
+        let (mac, pepper) = self.token_verifier(token);
         self.inner
             .execute(
-                "insert into sessions (token_mac, id, user_id, created_at, seen_at, expires_at, address, user_agent)
-                 values ($1, $2, $3, $4, $4, $5, $6, $7)",
+                "insert into sessions
+                     (token_mac, pepper, id, user_id, created_at, seen_at, expires_at, address, user_agent)
+                 values ($1, $2, $3, $4, $5, $5, $6, $7, $8)",
                 args![
-                    token.to_hex(),
+                    mac,
+                    pepper,
                     id,
                     user.as_str(),
                     now,
@@ -424,22 +460,30 @@ impl Tx<OwnSession> {
 
 impl Tx<Housekeeping> {
     /// Makes the link by which the first administrator sets up; an earlier one no longer counts.
-    pub async fn replace_first_link(&mut self, token: KeyMac, expires_at: Time) -> Result<(), StoreError> {
+    pub async fn replace_first_link(&mut self, token: &Token, expires_at: Time) -> Result<(), StoreError> {
         let now = self.now().micros();
+        let (mac, pepper) = self.token_verifier(token);
         self.inner.execute("delete from setup_links where user_id is null", Vec::new()).await?;
         self.inner
             .execute(
-                "insert into setup_links (token_mac, user_id, created_at, expires_at) values ($1, null, $2, $3)",
-                args![token.to_hex(), now, expires_at.micros()],
+                "insert into setup_links (token_mac, pepper, user_id, created_at, expires_at)
+                 values ($1, $2, null, $3, $4)",
+                args![mac, pepper, now, expires_at.micros()],
             )
             .await?;
         Ok(())
     }
 
-    /// Notes that a session was used.
-    pub async fn touch_session(&mut self, id: &str) -> Result<(), StoreError> {
+    /// Notes that a session was used; its verifier is from then on one under the current pepper.
+    pub async fn touch_session(&mut self, id: &str, token: &Token) -> Result<(), StoreError> {
         let now = self.now().micros();
-        self.inner.execute("update sessions set seen_at = $2 where id = $1", args![id, now]).await?;
+        let (mac, pepper) = self.token_verifier(token);
+        self.inner
+            .execute(
+                "update sessions set seen_at = $2, token_mac = $3, pepper = $4 where id = $1",
+                args![id, now, mac, pepper],
+            )
+            .await?;
         Ok(())
     }
 }

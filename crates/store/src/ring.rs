@@ -65,6 +65,9 @@ pub enum ChangeKind {
     Developers,
     /// Projects.
     Projects,
+    /// The master key, or which of its peppers count. It has been taken over when this is handed out; verifiers that wait
+    /// to be written down are to be written before this change counts as applied.
+    MasterKey,
 }
 
 /// What happened since a number.
@@ -258,6 +261,7 @@ impl Store {
     ) -> Result<RingSnapshot, StoreError> {
         let mut tx = self.db.snapshot().await?;
         let number = counter(&mut tx).await?;
+        self.keeping.follow(&mut tx).await?;
         let (last,): (Option<i64>,) =
             tx.one("select cast(max(ordinal) as bigint) from api_keys", Vec::new()).await?;
         let projects = projects(&mut tx).await?;
@@ -325,8 +329,13 @@ impl Store {
                 "key-deleted" => gone.extend(KeyId::parse(&subject)),
                 "developers" => kinds.push(ChangeKind::Developers),
                 "project" => kinds.push(ChangeKind::Projects),
+                "master-key" => kinds.push(ChangeKind::MasterKey),
                 _ => {}
             }
+        }
+        // Keys that were made under a new pepper come with it: it must be there before they are.
+        if kinds.contains(&ChangeKind::MasterKey) {
+            self.keeping.follow(&mut tx).await?;
         }
         let projects =
             if ids.is_empty() && kinds.is_empty() { Vec::new() } else { projects(&mut tx).await? };
@@ -362,10 +371,11 @@ impl Store {
 impl Tx<Housekeeping> {
     /// Takes a lease for a process that has applied every change up to `applied`.
     pub async fn take_lease(&mut self, lease: &LeaseRow) -> Result<(), StoreError> {
+        let heir = self.keeping.announce(&lease.id, &self.secrets);
         self.inner
             .execute(
-                "insert into leases (id, applied, renewal, valid_for) values ($1, $2, $3, $4)",
-                args![&lease.id, lease.applied, lease.renewal, lease.valid_for],
+                "insert into leases (id, applied, renewal, valid_for, heir) values ($1, $2, $3, $4, $5)",
+                args![&lease.id, lease.applied, lease.renewal, lease.valid_for, heir],
             )
             .await?;
         Ok(())
@@ -373,11 +383,12 @@ impl Tx<Housekeeping> {
 
     /// Renews a lease. `false` if somebody has ended it: then nothing that this process knows counts any more.
     pub async fn renew_lease(&mut self, id: &str, applied: i64) -> Result<bool, StoreError> {
+        let heir = self.keeping.announce(id, &self.secrets);
         let touched = self
             .inner
             .execute(
-                "update leases set applied = $2, renewal = renewal + 1 where id = $1",
-                args![id, applied],
+                "update leases set applied = $2, renewal = renewal + 1, heir = $3 where id = $1",
+                args![id, applied, heir],
             )
             .await?;
         Ok(touched > 0)

@@ -3,19 +3,26 @@
 use crate::Store;
 use crate::db::{Transactional, args};
 use crate::error::StoreError;
+use crate::secrets::{Keeping, Secrets};
 use sextant_core::access::{Actor, Housekeeping, Permit, Scope};
 use sextant_core::audit::{ACCOUNT_CHAIN, Entry, GENESIS, Note};
-use sextant_core::key::Seal;
+use sextant_core::key::{ApiKey, KeyMac, PepperId, Token};
 use sextant_core::time::Time;
+use std::sync::Arc;
 
 /// The fact that seals which chains there are.
 pub(crate) const CHAINS: &str = "audit-chains";
+/// The fact that says whose database it is.
+pub(crate) const FINGERPRINT: &str = "master-key-fingerprint";
 
 /// A change under way. Which methods it has depends on the action `A` that was permitted. Dropping it undoes it.
 pub struct Tx<A> {
     pub(crate) inner: Transactional,
     permit: Permit<A>,
-    seal: Seal,
+    pub(crate) secrets: Arc<Secrets>,
+    /// Whether `secrets` are put in force by this change.
+    pub(crate) replaces: bool,
+    pub(crate) keeping: Arc<Keeping>,
     now: Time,
     change: Option<i64>,
     /// The name of a key that this change deletes and that makes it.
@@ -23,10 +30,26 @@ pub struct Tx<A> {
 }
 
 impl Store {
-    /// Begins a change that `permit` allows, at `now`.
+    /// Begins a change that `permit` allows, at `now`, under the master key that is in force and stays so until the end
+    /// of the change.
     pub async fn begin<A>(&self, permit: Permit<A>, now: Time) -> Result<Tx<A>, StoreError> {
-        let inner = self.db.begin().await?;
-        Ok(Tx { inner, permit, seal: self.seal.clone(), now, change: None, own_name: None })
+        self.changing(self.db.begin().await?, permit, now).await
+    }
+
+    /// Begins a change while no other one is under way, such as one of the master key itself.
+    pub async fn begin_alone<A>(&self, permit: Permit<A>, now: Time) -> Result<Tx<A>, StoreError> {
+        self.changing(self.db.begin_alone().await?, permit, now).await
+    }
+
+    async fn changing<A>(
+        &self,
+        mut inner: Transactional,
+        permit: Permit<A>,
+        now: Time,
+    ) -> Result<Tx<A>, StoreError> {
+        let keeping = self.keeping.clone();
+        let secrets = keeping.in_force(&mut inner).await?;
+        Ok(Tx { inner, permit, secrets, replaces: false, keeping, now, change: None, own_name: None })
     }
 }
 
@@ -79,7 +102,21 @@ impl<A> Tx<A> {
             self.inner.wake().await?;
         }
         self.inner.commit().await?;
+        if self.replaces {
+            self.keeping.replace(self.secrets);
+        }
         Ok(number)
+    }
+
+    /// The verifier of an API key, to be stored by this change.
+    pub fn verifier(&self, key: &ApiKey) -> (KeyMac, PepperId) {
+        let pepper = self.secrets.peppers.current();
+        (pepper.mac(key), pepper.id())
+    }
+
+    /// The verifier of a session's or link's token, to be stored by this change, and under which pepper it was made.
+    pub(crate) fn token_verifier(&self, token: &Token) -> (String, i64) {
+        (self.secrets.peppers.current().token_mac(token).to_hex(), self.secrets.number())
     }
 
     async fn append(&mut self, notes: Vec<Note>) -> Result<(), StoreError> {
@@ -134,7 +171,7 @@ impl<A> Tx<A> {
             rows.push(crate::audit::values(entry, group));
         }
         self.inner.insert_many(crate::audit::INSERT, rows, "").await?;
-        let seal = self.seal.over(&chain, sequence, &hash);
+        let seal = self.secrets.seal.over(&chain, sequence, &hash);
         self.inner
             .execute(
                 "update audit_heads set sequence = $2, hash = $3, seal = $4 where chain = $1",
@@ -145,12 +182,12 @@ impl<A> Tx<A> {
     }
 
     /// Seals which chains there are, so that a whole chain that was taken out with its head is missed.
-    async fn seal_chains(&mut self) -> Result<(), StoreError> {
+    pub(crate) async fn seal_chains(&mut self) -> Result<(), StoreError> {
         self.hold_chains().await?;
         let chains: Vec<(String,)> =
             self.inner.all("select chain from audit_heads order by chain", Vec::new()).await?;
         let chains: Vec<String> = chains.into_iter().map(|(chain,)| chain).collect();
-        let value = self.seal.over_chains(&chains);
+        let value = self.secrets.seal.over_chains(&chains);
         self.inner
             .execute("update installation set value = $2 where name = $1", args![CHAINS, value])
             .await?;
@@ -200,16 +237,27 @@ impl<A> Tx<A> {
 }
 
 impl Tx<Housekeeping> {
-    /// Remembers a fact about the installation.
-    pub async fn set_fact(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
-        self.inner
+    /// Makes the database that of the master key that this process holds, unless it is one's already. Answers whether
+    /// it was not.
+    pub async fn claim(&mut self) -> Result<bool, StoreError> {
+        let secrets = self.secrets.clone();
+        let claimed = self
+            .inner
             .execute(
-                "insert into installation (name, value) values ($1, $2)
-                 on conflict (name) do update set value = excluded.value",
-                args![name, value],
+                "insert into installation (name, value) values ($1, $2) on conflict (name) do nothing",
+                args![FINGERPRINT, &secrets.fingerprint],
             )
             .await?;
-        Ok(())
+        if claimed > 0 {
+            let now = self.now.micros();
+            self.inner
+                .execute(
+                    "insert into peppers (id, wrapped, fingerprint, created_at) values ($1, null, $2, $3)",
+                    args![secrets.number(), &secrets.fingerprint, now],
+                )
+                .await?;
+        }
+        Ok(claimed > 0)
     }
 }
 

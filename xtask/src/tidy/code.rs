@@ -133,9 +133,12 @@ const SECRET_NAMES: [&str; 9] = [
 /// Endings that make it something about a secret instead.
 const ABOUT_SECRETS: [&str; 4] = ["Id", "Error", "Kind", "Problem"];
 /// Types with such a name that may speak, each with the reason.
-const MAY_SPEAK: [(&str, &str); 2] = [
+const MAY_SPEAK: [(&str, &str); 5] = [
     ("FormerSecret", "it holds which secret it was and its verifier, not the secret"),
     ("Peppers", "a list; what it lists stays silent by itself"),
+    ("PepperUse", "it holds a pepper's number and counts, not the pepper"),
+    ("MasterKeyState", "it holds the master key's fingerprint and counts, not the key"),
+    ("MasterKeyChange", "an action that is permitted; it holds nothing"),
 ];
 
 fn secrets_stay_silent(source: &Source, findings: &mut Vec<Finding>) {

@@ -100,7 +100,7 @@ impl Sextant {
         }
         let id = KeyId::draw(&*self.entropy);
         let key = ApiKey::draw(id, &*self.entropy);
-        let pepper = self.peppers.current();
+        let (mac, pepper) = tx.verifier(&key);
         let stored = tx
             .insert_keys(vec![NewKey {
                 id,
@@ -111,8 +111,8 @@ impl Sextant {
                 role,
                 power,
                 parent,
-                mac: pepper.mac(&key),
-                pepper: pepper.id(),
+                mac,
+                pepper,
             }])
             .await;
         stored.map_err(|error| name_taken(error, name.as_str()))?;
@@ -226,8 +226,7 @@ impl Sextant {
             return Ok(Minted { view: self.view(before, project), key: None });
         }
         let key = ApiKey::draw(id, &*self.entropy);
-        let pepper = self.peppers.current();
-        let verifier = (pepper.mac(&key), pepper.id());
+        let verifier = tx.verifier(&key);
         let valid_until = (!overlap.is_zero()).then(|| now.plus(overlap));
         tx.rotate_key(id, verifier, valid_until, input.end_overlap_on_first_use).await?;
         let mut notes = Vec::new();
@@ -353,7 +352,6 @@ impl Sextant {
         let projects = self.store.projects().await?;
         let project = projects.into_iter().next().ok_or_else(|| Failure::not_found("project"))?.project;
         let scope = Scope::Project(Arc::new(project.clone()));
-        let pepper = self.peppers.current();
         let mut made = Vec::new();
         while made.len() < count {
             let mut tx = self
@@ -365,6 +363,7 @@ impl Sextant {
             for _ in 0..batch {
                 let id = KeyId::draw(&*self.entropy);
                 let key = ApiKey::draw(id, &*self.entropy);
+                let (mac, pepper) = tx.verifier(&key);
                 keys.push(NewKey {
                     id,
                     project_id: project.id.clone(),
@@ -374,8 +373,8 @@ impl Sextant {
                     role: KeyRole::Ingestion,
                     power: Power::of_person(KeyRole::Ingestion.permissions()),
                     parent: None,
-                    mac: pepper.mac(&key),
-                    pepper: pepper.id(),
+                    mac,
+                    pepper,
                 });
                 made.push(key);
             }

@@ -1,6 +1,7 @@
 //! Following the change number: what was committed, by whomever, comes into the ring in the order of its commits.
 
 use super::{Entry, Ring};
+use crate::rekeying::Rekeying;
 use sextant_core::id::KeyId;
 use sextant_store::{ChangeKind, Changes, Glance, Store, StoreError};
 use std::collections::HashSet;
@@ -16,6 +17,7 @@ const ASK_EVERY: u64 = 6;
 pub(crate) struct Follower {
     store: Store,
     ring: Arc<Ring>,
+    rekeying: Arc<Rekeying>,
     /// One catch-up at a time: what it reads and what it writes belong together.
     turn: Mutex<()>,
     /// What the database looked like when nothing new was found in it.
@@ -26,10 +28,11 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    pub(crate) fn new(store: Store, ring: Arc<Ring>) -> Self {
+    pub(crate) fn new(store: Store, ring: Arc<Ring>, rekeying: Arc<Rekeying>) -> Self {
         Self {
             store,
             ring,
+            rekeying,
             turn: Mutex::default(),
             seen: std::sync::Mutex::default(),
             polls: AtomicU64::new(0),
@@ -85,6 +88,9 @@ impl Follower {
         match self.store.changes_since(self.ring.applied()).await? {
             Changes::Behind => self.reload().await?,
             Changes::Known { number, keys, gone, kinds, projects } => {
+                if kinds.contains(&ChangeKind::MasterKey) {
+                    self.rekeying.write().await?;
+                }
                 for id in gone {
                     self.ring.bury(id, number);
                 }

@@ -6,6 +6,7 @@ mod developers;
 mod ingest;
 mod init;
 mod keys;
+mod master_key;
 mod quickstart;
 mod restore;
 mod seed;
@@ -84,6 +85,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode> {
         Command::Developers(command) => developers::run(command, context).await,
         Command::Ingest(command) => ingest::run(command, context).await,
         Command::Audit(command) => audit::run(command, context).await,
+        Command::MasterKey(command) => master_key::run(command, context).await,
         Command::Completions { .. } | Command::Openapi | Command::Reference => {
             unreachable!("answered without a runtime")
         }

@@ -5,6 +5,7 @@ use crate::data::{self, Absent};
 use crate::draft::{self, Draft, with_suffix};
 use crate::flags::OutputFlags;
 use crate::high_water::Mark;
+use crate::master_key::{KEY_VARIABLE, Place};
 use crate::output::{self, Progress};
 use crate::wiring::System;
 use anyhow::{Context, Result, anyhow, bail};
@@ -12,11 +13,12 @@ use serde_json::{Value, json};
 use sextant_core::access::{Housekeeping, Permit, Scope};
 use sextant_core::id::KeyId;
 use sextant_core::key::MasterKey;
-use sextant_core::source::{Clock, HighWater};
-use sextant_service::{Installation, LEASE, Restored, Since, hold_against};
-use sextant_store::{Backup, LeaseRow, Standing, Store, StoreError, is_database_file};
+use sextant_core::source::{Clock, HighWater, KeyHome};
+use sextant_service::{LEASE, Restored, Since, hold_against};
+use sextant_store::{Backup, Keys, LeaseRow, Standing, Store, StoreError, is_database_file};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One restore.
@@ -25,6 +27,7 @@ struct Work<'a> {
     system: &'a System,
     file: &'a Path,
     master: MasterKey,
+    place: Arc<Place>,
     mark: Mark,
     source: Store,
     backup: Backup,
@@ -39,21 +42,24 @@ pub(super) async fn run(
     flags: OutputFlags,
 ) -> Result<ExitCode> {
     refuse_wrong_file(config, file)?;
-    let given = std::env::var_os(data::KEY_VARIABLE).is_some();
+    let place = Arc::new(Place::of(&config.data));
+    let given = place.is_environment();
     // On a new machine the directory need not be there, if the key is.
     data::directory(&config.data, if given { Absent::Make } else { Absent::Refuse })?;
     let _locks = data::lock_for_serving(config)?;
     let mark = Mark::open_alone(&config.data)?;
-    let master = data::present_key(config)?.ok_or_else(|| {
+    let master = place.given()?.ok_or_else(|| {
         anyhow!(
             "there is no master key in {}: put the `master.key` there that the backup was made with, or set {}",
             config.data.display(),
-            data::KEY_VARIABLE
+            KEY_VARIABLE
         )
     })?;
-    let source = Store::open_backup(file, master.seal()).await.map_err(|error| unreadable(file, &error))?;
+    let source = Store::open_backup(file, data::keys(&master, place.clone(), system))
+        .await
+        .map_err(|error| unreadable(file, &error))?;
     let backup = examined(&source, file, &master).await?;
-    let work = Work { config, system, file, master, mark, source, backup, yes };
+    let work = Work { config, system, file, master, place, mark, source, backup, yes };
     let (restored, kept) =
         if config.is_shared() { (work.put_into_shared().await?, None) } else { work.put_into_file().await? };
     work.mark.take_over(restored.number, system.clock.now(), &restored.revocations).context(
@@ -64,7 +70,7 @@ pub(super) async fn run(
     if given {
         output::note(&format!(
             "the data belongs to the master key in {}: start the server with that key",
-            data::KEY_VARIABLE
+            KEY_VARIABLE
         ));
     }
     Ok(ExitCode::SUCCESS)
@@ -92,15 +98,15 @@ async fn examined(source: &Store, file: &Path, master: &MasterKey) -> Result<Bac
     let Ok(Some(backup)) = source.backup().await else {
         bail!("{} is no Sextant backup; `sextant backup FILE` makes one", file.display());
     };
-    let installation = Installation::read(source).await?;
-    if !installation.accepts(master) {
+    let fingerprint = source.fingerprint().await?;
+    if fingerprint.as_ref().is_some_and(|known| *known != master.fingerprint()) {
         bail!(
             "{} was made under another master key: its fingerprint is {}, that of the present one {}. Give the former key \
              in {} to restore it",
             file.display(),
-            installation.fingerprint.as_deref().unwrap_or("not known"),
+            fingerprint.as_deref().unwrap_or("not known"),
             master.fingerprint(),
-            data::KEY_VARIABLE
+            KEY_VARIABLE
         );
     }
     Ok(backup)
@@ -113,15 +119,14 @@ impl Work<'_> {
             Progress::new("restoring", self.file.metadata().ok().map(|found| found.len()), self.clock());
         let cannot = || format!("cannot write {}", draft.path().display());
         draft.filled(&progress, self.source.copy_into(draft.path())).await.with_context(cannot)?;
-        let store =
-            Store::open_draft(draft.path(), self.master.seal()).await.map_err(|error| match error {
-                StoreError::Newer => anyhow!(
-                    "{} was made by a newer version of Sextant ({}); use that version or a newer one",
-                    self.file.display(),
-                    self.backup.version
-                ),
-                other => anyhow!(other).context(cannot()),
-            })?;
+        let store = Store::open_draft(draft.path(), self.keys()).await.map_err(|error| match error {
+            StoreError::Newer => anyhow!(
+                "{} was made by a newer version of Sextant ({}); use that version or a newer one",
+                self.file.display(),
+                self.backup.version
+            ),
+            other => anyhow!(other).context(cannot()),
+        })?;
         let since = self.since(current)?;
         let restored = hold_against(&store, &self.backup, &since, self.system.clock.now()).await;
         store.close().await;
@@ -153,7 +158,7 @@ impl Work<'_> {
             return Ok(None);
         }
         let here = self.config.location.describe();
-        let opened = Store::open_as_is(place, self.master.seal()).await;
+        let opened = Store::open_as_is(place, self.keys()).await;
         let standing = match opened {
             Ok(store) => {
                 let standing = store.standing().await;
@@ -188,12 +193,30 @@ impl Work<'_> {
 
     async fn put_into_shared(&self) -> Result<Restored> {
         let here = self.config.location.describe();
-        let store = Store::open(&self.config.location, self.master.seal())
-            .await
-            .with_context(|| format!("cannot open {here}"))?;
+        let store = self.shared().await.with_context(|| format!("cannot open {here}"))?;
         let done = self.refill(&store).await;
         store.close().await;
         done
+    }
+
+    /// The database that is to be refilled. It may have gone on to another master key since the backup.
+    async fn shared(&self) -> Result<Store> {
+        let location = &self.config.location;
+        let opened = Store::open(location, self.keys()).await;
+        let Err(StoreError::OtherKey(fingerprint)) = &opened else { return Ok(opened?) };
+        let file = Place::file_of(&self.config.data);
+        let Some(later) = file.read().into_iter().find(|found| found.fingerprint() == *fingerprint) else {
+            bail!(
+                "what is in it belongs to another master key (its fingerprint is {fingerprint}); put that key into {} for \
+                 the restore, or empty the database first",
+                file.file().display()
+            );
+        };
+        Ok(Store::open(location, data::keys(&later, Arc::new(file), self.system)).await?)
+    }
+
+    fn keys(&self) -> Keys<'_> {
+        data::keys(&self.master, self.place.clone(), self.system)
     }
 
     async fn refill(&self, store: &Store) -> Result<Restored> {
@@ -204,7 +227,7 @@ impl Work<'_> {
         }
         let draft = Draft::begin(self.config.data.join("restoring.db"))?;
         let restored = self.build(&draft, Some(&current)).await?;
-        let filled = Store::open_backup(draft.path(), self.master.seal()).await?;
+        let filled = Store::open_backup(draft.path(), self.keys()).await?;
         let progress = Progress::new("writing rows", None, self.clock());
         let permit: Permit<Housekeeping> = Permit::system("a restored backup", Scope::Account);
         let written = async {

@@ -537,6 +537,9 @@ impl Helps {
             "ingest git",
             "audit list",
             "audit verify",
+            "master-key rotate",
+            "master-key status",
+            "master-key retire",
             "doctor",
         ];
         all.iter().any(|command| {

@@ -15,6 +15,7 @@ mod docs;
 mod hardship;
 mod keys;
 mod leaks;
+mod master_key;
 mod people;
 mod permissions;
 mod restore;

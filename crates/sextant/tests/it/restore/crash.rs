@@ -94,7 +94,7 @@ fn a_killed_restore_into_a_shared_database_leaves_one_of_the_two() {
     site.delete(&path(&gone)).session(&admin).expect(204);
     let since = site.ingestion_key(&admin, "made since");
     site.stop();
-    let url = site.database_url().to_owned();
+    let url = site.database_url().expect("a shared database").to_owned();
     let state = backup(&site, "state.backup");
     let mut came_through = false;
     let mut old = 0;

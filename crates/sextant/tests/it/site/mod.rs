@@ -16,6 +16,7 @@ use crate::support::{Done, Server, folder, sextant};
 use serde_json::Value;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// The first administrator.
@@ -60,7 +61,7 @@ pub(crate) struct Site {
     database_url: Option<String>,
     flags: Vec<String>,
     // The last to go: servers end before their database.
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 impl Deref for Site {
@@ -103,7 +104,7 @@ impl Site {
             server: None,
             database_url: database.as_ref().map(|database| address(&database.url)),
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
-            _database: database,
+            database,
         }
     }
 
@@ -150,13 +151,18 @@ impl Site {
         }
     }
 
-    pub(crate) fn server(&self) -> &Server {
-        self.server.as_ref().expect("the server runs")
+    /// Whether the server runs.
+    pub(crate) const fn is_running(&self) -> bool {
+        self.server.is_some()
     }
 
-    /// Where its database is, if that is not a file.
-    pub(crate) fn database_url(&self) -> &str {
-        self.database_url.as_deref().expect("a shared database")
+    /// The address of the database, where it is a server's.
+    pub(crate) fn database_url(&self) -> Option<&str> {
+        self.database_url.as_deref()
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        self.server.as_ref().expect("the server runs")
     }
 
     pub(crate) fn server_lives(&mut self) -> bool {
@@ -201,6 +207,20 @@ impl Site {
             command.args(["--database-url", url]);
         }
         command.output().unwrap().into()
+    }
+
+    /// Runs a statement behind Sextant's back and answers the rows, a line each with `|` between the columns.
+    pub(crate) fn sql(&self, statement: &str) -> String {
+        if let Some(database) = &self.database {
+            return database.sql(statement);
+        }
+        let script = "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1], timeout=30)\n\
+            for r in c.execute(sys.argv[2]): print(*r, sep='|')\nc.commit()\n";
+        let mut python = Command::new("python3");
+        python.args(["-c", script]).arg(self.data.join("sextant.db")).arg(statement);
+        let done: Done = python.output().unwrap().into();
+        assert_eq!(done.code, Some(0), "{}", done.err);
+        done.out
     }
 
     /// Runs a command that must succeed and print JSON.

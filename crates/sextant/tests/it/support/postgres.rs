@@ -53,6 +53,14 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Runs statements and answers what they print, a row a line with `|` between the columns.
+    pub(crate) fn sql(&self, statements: &str) -> String {
+        let arguments = ["--no-psqlrc", "--tuples-only", "--no-align", "--command", statements, &self.name];
+        self.home.client("psql", &arguments)
+    }
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         let dump = self.kept.join("database.sql");
@@ -156,10 +164,11 @@ impl Home {
     }
 
     /// Runs a program that connects.
-    fn client(&self, program: &str, arguments: &[&str]) {
+    fn client(&self, program: &str, arguments: &[&str]) -> String {
         let mut command = Command::new(self.programs.join(program));
         command.args(["--host", "127.0.0.1", "--username", "postgres", "--port", &self.port.to_string()]);
         let output = command.args(arguments).output().unwrap();
         assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 }

@@ -120,13 +120,33 @@ fn another_master_key_is_named_and_the_former_one_can_be_given() {
     run_on(&empty, &["restore", &text(&file)]).refused(1, &["no master key", "master.key"]);
 }
 
+const FIRST_MIGRATION: &str = include_str!("../../../../store/migrations/0001_house.sql");
+
+/// Makes every table anew as the first version had it.
+const FIRST_SHAPE: &str = "
+import os
+old = sqlite3.connect(sys.argv[1] + '.old')
+old.executescript(house.replace(' collate \"C\"', ''))
+tables = [name for (name,) in old.execute(\"select name from sqlite_master where type = 'table'\")]
+(migrations,) = c.execute(\"select sql from sqlite_master where name = '_sqlx_migrations'\").fetchone()
+old.execute(migrations)
+for table in tables + ['_sqlx_migrations']:
+    columns = ', '.join(row[1] for row in old.execute(f'pragma table_info({table})'))
+    old.execute(f'delete from {table}')
+    for row in c.execute(f'select {columns} from {table}'):
+        old.execute(f'insert into {table} ({columns}) values ({\", \".join(\"?\" * len(row))})', row)
+old.execute('delete from _sqlx_migrations where version > 1')
+old.commit()
+old.close()
+c.close()
+os.replace(sys.argv[1] + '.old', sys.argv[1])
+c = sqlite3.connect(sys.argv[1])
+";
+
 #[test]
 fn an_older_backup_is_brought_to_this_version_s_shape() {
     let (data, _, file) = with_backup("restore-older");
-    change_file(
-        &file,
-        "c.execute('drop table revocations')\nc.execute('delete from _sqlx_migrations where version > 1')",
-    );
+    change_file(&file, &format!("house = {:?}\n{FIRST_SHAPE}", FIRST_MIGRATION));
     let before = std::fs::read(&file).unwrap();
     let id = run_on(&data, &["keys", "list"]).json()["apiKeys"][0]["id"].as_str().unwrap().to_owned();
     assert_eq!(run_on(&data, &["keys", "delete", &id, "--yes"]).code, Some(0));

@@ -34,7 +34,7 @@ pub use verify::{Admission, Moment};
 
 use notices::Notices;
 use passwords::Hashing;
-use ring::{Fence, Follower};
+use ring::{Database, ProcessTimer, Server};
 use sextant_core::access::{Actor, Caller, Origin, Project, Scope};
 use sextant_core::code::Code;
 use sextant_core::id::{Identifier, KeyId};
@@ -71,9 +71,8 @@ pub struct Sextant {
     peppers: Peppers,
     nobody: KeyMac,
     ring: Arc<Ring>,
-    follower: Follower,
-    fence: Fence,
-    serves: bool,
+    member: Server,
+    node: Option<String>,
     usage: Usage,
     notices: Notices,
     passwords: Hashing,
@@ -94,13 +93,16 @@ enum Publish {
 const GIVING_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Sextant {
-    /// Puts it together. `serves`: this process answers requests and will hold a lease ([`Sextant::start`]).
-    pub fn new(store: Store, sources: &Sources, serves: bool) -> Arc<Self> {
+    /// Puts it together. `node`, where this process answers requests and will hold a lease ([`Sextant::start`]): a name
+    /// under which no two processes ever serve at the same time.
+    pub fn new(store: Store, sources: &Sources, node: Option<String>) -> Arc<Self> {
         let ring = Arc::new(Ring::default());
-        let lease = serves.then(|| sextant_core::id::UserId::draw(&*sources.entropy).to_string());
+        let process = node.as_ref().map(|node| format!("{node}-{}", KeyId::draw(&*sources.entropy)));
+        let timer = ProcessTimer(sources.clock.clone());
+        let database = Database { store: store.clone(), clock: sources.clock.clone() };
         Arc::new(Self {
-            follower: Follower::new(store.clone(), ring.clone()),
-            fence: Fence::new(store.clone(), ring.clone(), sources.clock.clone(), lease),
+            member: Server::new(ring.clone(), timer, database, process),
+            node,
             directory: developers::DirectoryCache::default(),
             peppers: Peppers(vec![sources.master.pepper(PepperId(1))]),
             nobody: verify::nobody(),
@@ -113,7 +115,6 @@ impl Sextant {
             throttle: Throttle::default(),
             metrics: Metrics::default(),
             ring,
-            serves,
             store,
         })
     }
@@ -174,7 +175,7 @@ impl Sextant {
         let wanted = |candidate: &Project| {
             candidate.organization.as_str() == organization && candidate.identifier.as_str() == project
         };
-        if self.serves {
+        if self.node.is_some() {
             if let Some(found) = self.ring.projects().into_iter().find(|candidate| wanted(candidate)) {
                 return Ok(found);
             }
@@ -194,18 +195,8 @@ impl Sextant {
         let Some(number) = number else { return Ok(Duration::ZERO) };
         self.raise_mark(number).await;
         let began = self.clock.monotonic();
-        if self.serves {
-            for id in gone {
-                self.ring.bury(*id, number);
-            }
-            if let Err(error) = self.follower.catch_up(number).await {
-                // The change stands in the database, and this process does not know it: it must not be believed.
-                self.ring.trust_until(Duration::ZERO);
-                return Err(error.into());
-            }
-        }
         let patience = (how == Publish::Giving).then_some(GIVING_PATIENCE);
-        let everywhere = self.fence.wait(number, patience).await?;
+        let everywhere = self.member.publish(number, gone, patience).await?;
         if !everywhere {
             tracing::warn!(number, "not every server has applied the change yet");
         }

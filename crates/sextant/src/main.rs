@@ -11,6 +11,7 @@ mod doctor;
 mod flags;
 mod high_water;
 mod listen;
+mod node;
 mod output;
 mod reference;
 mod refusal;

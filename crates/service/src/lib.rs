@@ -205,6 +205,13 @@ impl Sextant {
         Ok(took)
     }
 
+    /// Waits until everything that is committed counts everywhere: for a call that finds its change made already, perhaps
+    /// by an attempt that ended before it had waited.
+    async fn settle(&self) -> Result<Duration, Failure> {
+        let number = self.store.change_number().await?;
+        self.publish(Some(number), Publish::Taking, &[]).await
+    }
+
     /// Notes that an authenticated caller was refused.
     pub fn note_denied(&self, caller: &Caller, code: Code, route: &str) {
         let project = match &caller.authority {

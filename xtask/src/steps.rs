@@ -33,7 +33,7 @@ struct Step {
     run: fn(&Options) -> Result<()>,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step { name: "machine", about: "install what is missing, or name it", long_only: false, run: machine },
     Step { name: "fmt", about: "rustfmt changes nothing", long_only: false, run: formatted },
     Step {
@@ -49,6 +49,12 @@ const STEPS: [Step; 11] = [
         about: "unit, property, integration and documentation tests",
         long_only: false,
         run: tests,
+    },
+    Step {
+        name: "explore",
+        about: "the revocation protocol in many schedules",
+        long_only: false,
+        run: explore,
     },
     Step {
         name: "pages",
@@ -208,6 +214,17 @@ fn tests(options: &Options) -> Result<()> {
     commands::run(for_tests(&mut run, options))
 }
 
+/// `sextant` is chosen for its features, not for its tests: with them everything below the explored crate is as the step
+/// `build` left it.
+const EXPLORED: [&str; 6] =
+    ["-p", "sextant-service", "-p", "sextant", "--features", "sextant-service/explore"];
+
+fn explore(options: &Options) -> Result<()> {
+    let mut run = commands::cargo(&["test", "--locked", "--lib"]);
+    run.args(EXPLORED).args(["--", "ring::explore"]);
+    commands::run(for_tests(&mut run, options))
+}
+
 /// What tests are told: bounded or long counts, where `PostgreSQL` has its programs, where to leave files.
 fn for_tests<'a>(command: &'a mut Command, options: &Options) -> &'a mut Command {
     if options.long {
@@ -241,7 +258,9 @@ fn current(_: &Options) -> Result<()> {
 
 fn clippy(_: &Options) -> Result<()> {
     let arguments = ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
-    commands::run(&mut commands::cargo(&arguments))
+    commands::run(&mut commands::cargo(&arguments))?;
+    let mut explored = commands::cargo(&["clippy", "--locked", "--lib", "--profile", "test"]);
+    commands::run(explored.args(EXPLORED).args(["--", "-D", "warnings"]))
 }
 
 /// Fuzzes each target in turn. It needs a tool and a compiler that Sextant itself does not, so their absence is said and no failure.

@@ -4,11 +4,11 @@
 use crate::Sextant;
 use crate::error::Failure;
 use crate::nudges::Pace;
-use crate::ring;
+use crate::ring::{Former, RENEWAL};
 use sextant_core::access::{Housekeeping, Permit, Scope};
-use sextant_store::StoreError;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,25 +21,22 @@ const CHANGES_KEPT: Duration = Duration::from_hours(1);
 const REQUESTS_KEPT: Duration = Duration::from_hours(24);
 
 impl Sextant {
-    /// Loads the ring and the developers, takes the lease, and starts the jobs. `alone`: no other process can serve
-    /// from this database, so leases that a crash left behind are ended.
+    /// Loads the ring, takes the lease, reads the developers, and starts the jobs. `alone`: no other process can serve
+    /// from this database, so leases that a crash left behind are ended, whosever they were.
     pub async fn start(
         self: &Arc<Self>,
         alone: bool,
         stop: &CancellationToken,
         tasks: &TaskTracker,
     ) -> Result<(), Failure> {
-        if alone {
-            let mut tx = self.store.begin(housekeeping(), self.clock.now()).await?;
-            tx.end_all_leases().await?;
-            tx.commit(Vec::new()).await?;
-        }
-        self.follower.load().await?;
-        self.refresh_directory().await?;
-        self.fence.take().await?;
+        let node = self.node.clone().unwrap_or_default();
+        let former = if alone { Former::Everyone } else { Former::OfNode(node) };
+        self.member.begin(&former).await?;
         tasks.spawn(self.clone().follow(stop.clone()));
         tasks.spawn(self.clone().keep_lease(stop.clone()));
-        tasks.spawn(self.clone().follow_developers(stop.clone()));
+        let changed = self.member.developers();
+        self.refresh_directory().await?;
+        tasks.spawn(self.clone().follow_developers(changed, stop.clone()));
         tasks.spawn(self.clone().write_down(stop.clone()));
         Ok(())
     }
@@ -56,7 +53,7 @@ impl Sextant {
             tracing::error!(%error, "could not write notices down");
         }
         self.raise_mark(self.ring.applied()).await;
-        if let Err(error) = self.fence.give_back().await {
+        if let Err(error) = self.member.leave().await {
             tracing::warn!(%error, "could not give the lease back");
         }
         self.close().await;
@@ -70,14 +67,12 @@ impl Sextant {
                 () = stop.cancelled() => return,
                 told = pace.next() => told,
             };
-            match self.follower.poll().await {
+            match self.member.follow().await {
                 Ok(new) => {
                     pace.learn(told, new);
+                    // Others may wait for the lease; nobody waits for the mark.
                     if new {
                         self.raise_mark(self.ring.applied()).await;
-                    }
-                    if new && let Err(error) = self.fence.renew().await {
-                        tracing::warn!(%error, "could not tell what was applied");
                     }
                     if failing {
                         tracing::info!("the database answers again");
@@ -95,31 +90,20 @@ impl Sextant {
     }
 
     async fn keep_lease(self: Arc<Self>, stop: CancellationToken) {
-        let mut tick = interval(ring::RENEWAL);
+        let mut tick = interval(RENEWAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = tick.tick() => {}
             }
-            // What was missed while the lease was out must be in before it is good again.
-            let renewed = async {
-                self.follower.poll().await?;
-                if !self.fence.renew().await? {
-                    tracing::warn!("the lease was ended by another process; loading everything anew");
-                    self.follower.load().await?;
-                    self.fence.take().await?;
-                }
-                Ok::<_, StoreError>(())
-            };
-            if let Err(error) = renewed.await {
+            if let Err(error) = self.member.keep().await {
                 tracing::warn!(%error, "could not renew the lease");
             }
         }
     }
 
-    async fn follow_developers(self: Arc<Self>, stop: CancellationToken) {
-        let mut changed = self.follower.developers();
+    async fn follow_developers(self: Arc<Self>, mut changed: watch::Receiver<i64>, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -161,7 +145,7 @@ impl Sextant {
     }
 
     async fn sweep(&self) -> Result<(), Failure> {
-        self.ring.clear_tombstones();
+        self.member.forget_tombstones().await;
         let now = self.clock.now();
         let mut tx = self.store.begin(housekeeping(), now).await?;
         tx.sweep(now.minus(CHANGES_KEPT), now.minus(REQUESTS_KEPT)).await?;

@@ -47,7 +47,7 @@ use notices::Notices;
 use nudges::Nudges;
 use passwords::Hashing;
 use rekeying::Rekeying;
-use ring::{Fence, Follower};
+use ring::{Database, ProcessTimer, Server};
 use sextant_core::access::{Actor, Caller, Origin, Project, Scope};
 use sextant_core::code::Code;
 use sextant_core::id::{Identifier, KeyId};
@@ -83,10 +83,9 @@ pub struct Sextant {
     told: AtomicI64,
     nobody: KeyMac,
     ring: Arc<Ring>,
-    follower: Follower,
+    member: Server,
+    node: Option<String>,
     rekeying: Arc<Rekeying>,
-    fence: Fence,
-    serves: bool,
     nudges: Nudges,
     usage: Usage,
     batches: Batches,
@@ -109,15 +108,19 @@ enum Publish {
 const GIVING_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Sextant {
-    /// Puts it together. `serves`: this process answers requests and will hold a lease ([`Sextant::start`]).
-    pub fn new(store: Store, sources: &Sources, serves: bool) -> Arc<Self> {
+    /// Puts it together. `node`, where this process answers requests and will hold a lease ([`Sextant::start`]): a name
+    /// under which no two processes ever serve at the same time.
+    pub fn new(store: Store, sources: &Sources, node: Option<String>) -> Arc<Self> {
         let ring = Arc::new(Ring::default());
         let rekeying = Arc::new(Rekeying::new(store.clone(), sources.clock.clone()));
-        let lease = serves.then(|| sextant_core::id::UserId::draw(&*sources.entropy).to_string());
+        let process = node.as_ref().map(|node| format!("{node}-{}", KeyId::draw(&*sources.entropy)));
+        let timer = ProcessTimer(sources.clock.clone());
+        let database =
+            Database { store: store.clone(), clock: sources.clock.clone(), rekeying: rekeying.clone() };
         Arc::new(Self {
-            follower: Follower::new(store.clone(), ring.clone(), rekeying.clone()),
+            member: Server::new(ring.clone(), timer, database, process),
+            node,
             rekeying,
-            fence: Fence::new(store.clone(), ring.clone(), sources.clock.clone(), lease),
             directory: developers::DirectoryCache::default(),
             nobody: verify::nobody(),
             clock: sources.clock.clone(),
@@ -132,7 +135,6 @@ impl Sextant {
             throttle: Throttle::default(),
             metrics: Metrics::default(),
             ring,
-            serves,
             store,
         })
     }
@@ -203,7 +205,7 @@ impl Sextant {
         let wanted = |candidate: &Project| {
             candidate.organization.as_str() == organization && candidate.identifier.as_str() == project
         };
-        if self.serves {
+        if self.node.is_some() {
             if let Some(found) = self.ring.projects().into_iter().find(|candidate| wanted(candidate)) {
                 return Ok(found);
             }
@@ -223,24 +225,21 @@ impl Sextant {
         let Some(number) = number else { return Ok(Duration::ZERO) };
         self.raise_mark(number).await;
         let began = self.clock.monotonic();
-        if self.serves {
-            for id in gone {
-                self.ring.bury(*id, number);
-            }
-            if let Err(error) = self.follower.catch_up(number).await {
-                // The change stands in the database, and this process does not know it: it must not be believed.
-                self.ring.trust_until(Duration::ZERO);
-                return Err(error.into());
-            }
-        }
         let patience = (how == Publish::Giving).then_some(GIVING_PATIENCE);
-        let everywhere = self.fence.wait(number, patience).await?;
+        let everywhere = self.member.publish(number, gone, patience).await?;
         if !everywhere {
             tracing::warn!(number, "not every server has applied the change yet");
         }
         let took = self.clock.monotonic().saturating_sub(began);
         self.metrics.fence(took);
         Ok(took)
+    }
+
+    /// Waits until everything that is committed counts everywhere: for a call that finds its change made already, perhaps
+    /// by an attempt that ended before it had waited.
+    async fn settle(&self) -> Result<Duration, Failure> {
+        let number = self.store.change_number().await?;
+        self.publish(Some(number), Publish::Taking, &[]).await
     }
 
     /// Notes that an authenticated caller was refused.

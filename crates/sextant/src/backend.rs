@@ -281,7 +281,7 @@ impl Local {
     async fn open(store: &StoreFlags, log: &LogFlags, system: &System, absent: Absent) -> Result<Self> {
         let config = Config::for_data(store, log)?;
         let sextant =
-            data::open(&config, system, absent).await?.sextant(system, false, Rollback::Refuse).await?;
+            data::open(&config, system, absent).await?.sextant(system, None, Rollback::Refuse).await?;
         let api = Api::new(sextant.clone(), Options::default());
         Ok(Self { api, sextant })
     }

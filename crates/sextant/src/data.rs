@@ -26,8 +26,10 @@ pub(crate) enum Absent {
 
 /// Held while serving; the system lets go of it when the process ends, however it ends.
 pub(crate) struct Locks {
-    #[expect(dead_code, reason = "open files hold the locks")]
-    files: Vec<File>,
+    /// The data directory's.
+    pub(crate) folder: File,
+    #[expect(dead_code, reason = "an open file holds the lock")]
+    database: Option<File>,
 }
 
 /// The open installation.
@@ -38,16 +40,17 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    /// Puts the use cases on it. `serves`: this process will answer requests.
+    /// Puts the use cases on it. `node` names the node where this process will answer requests.
     pub(crate) async fn sextant(
         self,
         system: &System,
-        serves: bool,
+        node: Option<String>,
         rollback: Rollback,
     ) -> Result<Arc<Sextant>> {
         let sources =
             Sources { clock: system.clock.clone(), entropy: system.entropy.clone(), mark: self.mark };
-        let sextant = Sextant::new(self.store, &sources, serves);
+        let serves = node.is_some();
+        let sextant = Sextant::new(self.store, &sources, node);
         sextant.prepare().await.context("cannot prepare the database")?;
         high_water::face_rollback(&sextant, rollback).await?;
         if serves {
@@ -84,8 +87,8 @@ fn lock_file(path: &Path) -> std::io::Result<File> {
 
 /// Takes the directory, and the database's file where that lies elsewhere, for this server alone.
 pub(crate) fn lock_for_serving(config: &Config) -> Result<Locks> {
-    let mut files =
-        vec![lock(&config.data.join("lock"), &format!("the data directory {}", config.data.display()))?];
+    let folder = lock(&config.data.join("lock"), &format!("the data directory {}", config.data.display()))?;
+    let mut file = None;
     if let Some(database) = config.database_file() {
         let home =
             config.data.canonicalize().with_context(|| format!("cannot read {}", config.data.display()))?;
@@ -93,10 +96,10 @@ pub(crate) fn lock_for_serving(config: &Config) -> Result<Locks> {
         if real.parent() != Some(home.as_path()) {
             let mut name = real.file_name().unwrap_or_default().to_owned();
             name.push(".lock");
-            files.push(lock(&real.with_file_name(name), &format!("the database {}", database.display()))?);
+            file = Some(lock(&real.with_file_name(name), &format!("the database {}", database.display()))?);
         }
     }
-    Ok(Locks { files })
+    Ok(Locks { folder, database: file })
 }
 
 /// The file that is meant, whichever links lead there: two names of one file must meet at one lock.

@@ -103,7 +103,7 @@ fn master_key(config: &Config, findings: &mut Findings) {
 }
 
 async fn opened(config: &Config, system: &System) -> Result<Arc<Sextant>> {
-    data::open(config, system, Absent::Refuse).await?.sextant(system, false, Rollback::Ignore).await
+    data::open(config, system, Absent::Refuse).await?.sextant(system, None, Rollback::Ignore).await
 }
 
 fn fix_for_database(config: &Config) -> &'static str {

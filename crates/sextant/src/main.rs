@@ -13,6 +13,7 @@ mod flags;
 mod high_water;
 mod listen;
 mod master_key;
+mod node;
 mod nudge;
 mod output;
 mod reference;

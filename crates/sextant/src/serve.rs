@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::connection::Shared;
 use crate::data::{self, Absent, Locks};
 use crate::listen::{self, Workers};
+use crate::node;
 use crate::nudge;
 use crate::output;
 use crate::tls::Certificate;
@@ -90,8 +91,11 @@ impl Server {
         let bound = listen::bind(&config.listen)?;
         data::directory(&config.data, Absent::Make)?;
         let locks = data::lock_for_serving(config)?;
-        let sextant =
-            data::open(config, system, Absent::Make).await?.sextant(system, true, config.rollback).await?;
+        let node = node::name(&config.data, &locks.folder, system)?;
+        let sextant = data::open(config, system, Absent::Make)
+            .await?
+            .sextant(system, Some(node), config.rollback)
+            .await?;
         let address = bound.address()?;
         let local_url = format!("{}://{}", config.scheme(), reachable(address));
         let public_url = config.public_url.clone().unwrap_or_else(|| local_url.clone());

@@ -4,12 +4,13 @@ use crate::flags::LogFormat;
 use crate::usage;
 use anyhow::Result;
 use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::time::{ClockId, clock_gettime};
 use sextant_core::redact::redact;
 use sextant_core::source::{Clock, Entropy};
 use sextant_core::time::Time;
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -17,15 +18,26 @@ use zeroize::Zeroize;
 
 /// The system's clocks.
 pub(crate) struct SystemClock {
-    started: Instant,
+    started: Duration,
 }
 
 impl SystemClock {
     /// Starts counting.
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that the lint asks for")]
     pub(crate) fn new() -> Self {
-        Self { started: Instant::now() }
+        Self { started: since_boot() }
     }
+}
+
+/// The clock that counts the time in which the machine sleeps: what a process vouched for before its machine was suspended
+/// must not be believed after. Elsewhere than on Linux the monotonic clock is the nearest that there is.
+#[cfg(target_os = "linux")]
+const CLOCK: ClockId = ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const CLOCK: ClockId = ClockId::Monotonic;
+
+fn since_boot() -> Duration {
+    let time = clock_gettime(CLOCK);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 impl Clock for SystemClock {
@@ -37,7 +49,7 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> Duration {
-        self.started.elapsed()
+        since_boot().saturating_sub(self.started)
     }
 }
 

@@ -23,7 +23,6 @@ use sqlx::postgres::{PgPool, PgRow};
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, FromRow, Postgres, Sqlite, Transaction};
 use std::borrow::Cow;
-use std::path::PathBuf;
 use tokio::runtime::Handle;
 use tokio_util::context::TokioContext;
 
@@ -148,21 +147,9 @@ enum Pools {
 pub(crate) struct Db {
     pools: Pools,
     runtime: Handle,
-    /// SQLite's write-ahead log, which every commit of every process changes.
-    log: Option<PathBuf>,
 }
 
 impl Db {
-    /// Something that as good as always differs after a commit, if it can be had for less than a query: size and time of
-    /// SQLite's write-ahead log. `None`: ask the database.
-    ///
-    /// The log is looked at, never opened: closing any descriptor of one of SQLite's files would drop the locks that
-    /// SQLite itself holds on it in this process, and another process would then take the files apart under it.
-    pub(crate) fn glance(&self) -> Option<Glance> {
-        let log = std::fs::metadata(self.log.as_ref()?).ok()?;
-        Some(Glance { size: log.len(), changed: log.modified().ok()? })
-    }
-
     /// Closes all connections.
     pub(crate) async fn close(&self) {
         match &self.pools {
@@ -281,13 +268,6 @@ impl Db {
     async fn here<F: Future>(&self, future: F) -> F::Output {
         TokioContext::new(future, self.runtime.clone()).await
     }
-}
-
-/// What a database looked like at a glance.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Glance {
-    size: u64,
-    changed: std::time::SystemTime,
 }
 
 #[derive(Clone, Copy)]

@@ -23,7 +23,7 @@ mod usage;
 
 pub use audit::{AuditEnd, AuditFilter, AuditPage, AuditPlace, AuditSelection};
 pub use backup::{Backup, Standing};
-pub use db::{Glance, Location, Wakeups, is_database_file};
+pub use db::{Location, Wakeups, is_database_file};
 pub use developers::{ChangesDevelopers, StoredDeveloper, StoredVersion};
 pub use error::StoreError;
 pub use keys::{FormerSecret, KeyFilter, KeyOrder, KeyRecord, NewKey};
@@ -86,12 +86,6 @@ impl Store {
         let keeping = keys.keeping();
         keeping.follow(&mut db.snapshot().await?).await?;
         Ok(Self { db, keeping })
-    }
-
-    /// What the database looks like at a glance: equal means that most likely nothing was committed between. `None` where
-    /// only a query can tell.
-    pub fn glance(&self) -> Option<Glance> {
-        self.db.glance()
     }
 
     /// Tells when something was committed by whomever, where the database can tell.

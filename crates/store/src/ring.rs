@@ -394,15 +394,26 @@ impl Tx<Housekeeping> {
         Ok(touched > 0)
     }
 
-    /// Ends a lease that was seen not to be renewed, unless it has been by now.
-    pub async fn end_lease(&mut self, id: &str, renewal: i64) -> Result<(), StoreError> {
-        self.inner.execute("delete from leases where id = $1 and renewal = $2", args![id, renewal]).await?;
-        Ok(())
+    /// Ends a lease that was seen not to be renewed. `false` if it has been by now, or is not there.
+    pub async fn end_lease(&mut self, id: &str, renewal: i64) -> Result<bool, StoreError> {
+        let touched = self
+            .inner
+            .execute("delete from leases where id = $1 and renewal = $2", args![id, renewal])
+            .await?;
+        Ok(touched > 0)
     }
 
     /// Gives one's own lease back, at a clean stop.
     pub async fn return_lease(&mut self, id: &str) -> Result<(), StoreError> {
         self.inner.execute("delete from leases where id = $1", args![id]).await?;
+        Ok(())
+    }
+
+    /// Ends the leases of a node, whose names begin with its own: only for the process that holds the node's lock.
+    pub async fn end_leases_of(&mut self, node: &str) -> Result<(), StoreError> {
+        self.inner
+            .execute("delete from leases where substr(id, 1, length($1)) = $1", args![format!("{node}-")])
+            .await?;
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use arc_swap::{ArcSwap, Guard};
 use sextant_core::key::{MasterKey, PepperId, PepperSeed, Peppers, Seal};
 use sextant_core::source::KeyHome;
 use sextant_core::wrap::Heir;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use tokio::sync::Mutex;
 
 /// A master key and what is derived from it, with the peppers of those before it.
@@ -110,8 +110,8 @@ pub(crate) struct Keeping {
     secrets: ArcSwap<Secrets>,
     home: Arc<dyn KeyHome>,
     heir: Heir,
-    /// The lease under whose name the heir was announced.
-    lease: OnceLock<String>,
+    /// The lease under whose name the heir was last announced.
+    lease: std::sync::Mutex<Option<String>>,
     /// One takeover at a time.
     turn: Mutex<()>,
 }
@@ -128,7 +128,7 @@ impl Keeping {
             secrets: ArcSwap::from_pointee(Secrets::fresh(master)),
             home,
             heir,
-            lease: OnceLock::new(),
+            lease: std::sync::Mutex::default(),
             turn: Mutex::default(),
         }
     }
@@ -143,7 +143,12 @@ impl Keeping {
 
     /// By what the process with this lease can be told a new master key.
     pub(crate) fn announce(&self, lease: &str, secrets: &Secrets) -> String {
-        self.heir.announce(self.lease.get_or_init(|| lease.to_owned()), &secrets.master)
+        *self.lease() = Some(lease.to_owned());
+        self.heir.announce(lease, &secrets.master)
+    }
+
+    fn lease(&self) -> MutexGuard<'_, Option<String>> {
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is in force as this transaction sees it, or what has come after that: taken over if this process does not
@@ -205,7 +210,8 @@ impl Keeping {
         fingerprint: &str,
     ) -> Result<MasterKey, StoreError> {
         let mut candidates = Vec::new();
-        if let Some(lease) = self.lease.get() {
+        let lease = self.lease().clone();
+        if let Some(lease) = &lease {
             let handed: Option<(Option<String>,)> =
                 inner.optional("select handover from leases where id = $1", args![lease]).await?;
             let handed = handed.and_then(|(handed,)| handed);

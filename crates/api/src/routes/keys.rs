@@ -231,7 +231,7 @@ fn minted(status: StatusCode, minted: Minted) -> Response {
     };
     let mut response = (status, axum::Json(body)).into_response();
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    timed(response, minted.fence)
 }
 
 /// Make a key. The secret is in this answer and never again.
@@ -332,7 +332,7 @@ async fn read(
     patch, path = "/v2/api-keys/{id}", tag = "API keys", operation_id = "patchApiKey",
     params(("id" = String, Path, description = "The key's id"), ("orgIdentifier" = Option<String>, Query), ("projectIdentifier" = Option<String>, Query)),
     request_body = PatchBody,
-    responses((status = 200, description = "The key as it is now, everywhere", body = OneKey))
+    responses((status = 200, description = "The key as it is now, everywhere", body = OneKey, headers(("server-timing" = String, description = "`fence;dur=…`: for how many milliseconds it was waited until this was so everywhere"))))
 )]
 async fn patch(
     State(shared): State<Shared>,
@@ -351,8 +351,8 @@ async fn patch(
         allowed_cidrs: body.allowed_cidrs,
         rate_limit_per_minute: body.rate_limit_per_minute,
     };
-    let view = shared.sextant.patch_key(&caller, &project, &id, input).await?;
-    Ok(axum::Json(OneKey { api_key: view.into() }).into_response())
+    let (view, fence) = shared.sextant.patch_key(&caller, &project, &id, input).await?;
+    Ok(timed(axum::Json(OneKey { api_key: view.into() }).into_response(), fence))
 }
 
 /// Give a key a new secret. The secret is in this answer and never again.
@@ -364,7 +364,7 @@ async fn patch(
         ("Idempotency-Key" = Option<String>, Header, description = "A retried request is answered without a secret and changes nothing"),
     ),
     request_body = RotateBody,
-    responses((status = 200, description = "The key with its new secret", body = MintedKey))
+    responses((status = 200, description = "The key with its new secret", body = MintedKey, headers(("server-timing" = String, description = "`fence;dur=…`: for how many milliseconds it was waited until this was so everywhere"))))
 )]
 async fn rotate(
     State(shared): State<Shared>,
@@ -387,7 +387,7 @@ async fn rotate(
 #[utoipa::path(
     delete, path = "/v2/api-keys/{id}", tag = "API keys", operation_id = "deleteApiKey",
     params(("id" = String, Path, description = "The key's id"), ("orgIdentifier" = Option<String>, Query), ("projectIdentifier" = Option<String>, Query)),
-    responses((status = 204, description = "Dead, everywhere"))
+    responses((status = 204, description = "Dead, everywhere", headers(("server-timing" = String, description = "`fence;dur=…`: for how many milliseconds it was waited until this was so everywhere"))))
 )]
 async fn delete(
     State(shared): State<Shared>,
@@ -398,9 +398,8 @@ async fn delete(
     Ok(dead(shared.sextant.delete_key(&caller, &project, &id).await?))
 }
 
-/// The answer to a deletion says how long it took until the key was dead everywhere.
-fn dead(fence: Duration) -> Response {
-    let mut response = StatusCode::NO_CONTENT.into_response();
+/// An answer says how long it took until what it says was so everywhere.
+fn timed(mut response: Response, fence: Duration) -> Response {
     let timing = format!("fence;dur={:.3}", fence.as_secs_f64() * 1000.0);
     if let Ok(timing) = HeaderValue::from_str(&timing) {
         response.headers_mut().insert("server-timing", timing);
@@ -408,10 +407,14 @@ fn dead(fence: Duration) -> Response {
     response
 }
 
+fn dead(fence: Duration) -> Response {
+    timed(StatusCode::NO_CONTENT.into_response(), fence)
+}
+
 /// End the key that asks.
 #[utoipa::path(
     delete, path = "/v2/api-keys/self", tag = "API keys", operation_id = "deleteOwnApiKey",
-    responses((status = 204, description = "Dead, everywhere"))
+    responses((status = 204, description = "Dead, everywhere", headers(("server-timing" = String, description = "`fence;dur=…`: for how many milliseconds it was waited until this was so everywhere"))))
 )]
 async fn delete_own(State(shared): State<Shared>, Calling(caller): Calling) -> Result<Response, ApiError> {
     Ok(dead(shared.sextant.delete_own_key(&caller).await?))

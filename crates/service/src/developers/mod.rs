@@ -100,7 +100,7 @@ impl Sextant {
     }
 
     async fn current(&self) -> Result<Arc<Directory>, Failure> {
-        if !self.serves {
+        if self.node.is_none() {
             self.refresh_directory().await?;
         }
         Ok(self.directory())

@@ -61,6 +61,8 @@ pub struct Minted {
     pub view: KeyView,
     /// What may not.
     pub key: Option<ApiKey>,
+    /// How long it took until that was so everywhere.
+    pub fence: Duration,
 }
 
 impl Sextant {
@@ -96,7 +98,7 @@ impl Sextant {
             && let Some(id) = remembered(&mut tx, caller, project, "create", retry).await?
         {
             let record = tx.key(&project.id, id).await?.ok_or_else(already_gone)?;
-            return Ok(Minted { view: self.view(record, project), key: None });
+            return Ok(Minted { view: self.view(record, project), key: None, fence: Duration::ZERO });
         }
         let id = KeyId::draw(&*self.entropy);
         let key = ApiKey::draw(id, &*self.entropy);
@@ -122,8 +124,8 @@ impl Sextant {
         let record = tx.key(&project.id, id).await?.ok_or_else(|| Failure::not_found("key"))?;
         let number = tx.commit(vec![note(Event::Created, &record, None, Some(shown(&record)))]).await?;
 
-        self.publish(number, Publish::Giving, &[]).await?;
-        Ok(Minted { view: self.view(record, project), key: Some(key) })
+        let fence = self.publish(number, Publish::Giving, &[]).await?;
+        Ok(Minted { view: self.view(record, project), key: Some(key), fence })
     }
 
     /// One key of a project.
@@ -162,7 +164,7 @@ impl Sextant {
         project: &Arc<Project>,
         id: &str,
         input: PatchKey,
-    ) -> Result<KeyView, Failure> {
+    ) -> Result<(KeyView, Duration), Failure> {
         let scope = project_scope(project);
         let now = self.clock.now();
         let id = key_id(id)?;
@@ -180,7 +182,9 @@ impl Sextant {
             holds(caller, &scope, &after.power)?;
         }
         if shown(&before) == shown(&after) {
-            return Ok(self.view(before, project));
+            drop(tx);
+            let fence = self.settle().await?;
+            return Ok((self.view(before, project), fence));
         }
         let name = Name::parse(&after.name).map_err(|error| Failure::invalid("name", error))?;
         tx.update_key(&before, &after, &name.folded())
@@ -190,8 +194,8 @@ impl Sextant {
             tx.commit(vec![note(Event::Edited, &after, Some(shown(&before)), Some(shown(&after)))]).await?;
 
         let taking = (before.enabled && !after.enabled) || before.power != after.power;
-        self.publish(number, if taking { Publish::Taking } else { Publish::Giving }, &[]).await?;
-        Ok(self.view(after, project))
+        let fence = self.publish(number, if taking { Publish::Taking } else { Publish::Giving }, &[]).await?;
+        Ok((self.view(after, project), fence))
     }
 
     /// Gives a key a new secret.
@@ -223,7 +227,9 @@ impl Sextant {
         if let Some(retry) = &retry
             && remembered(&mut tx, caller, project, &route, retry).await?.is_some()
         {
-            return Ok(Minted { view: self.view(before, project), key: None });
+            drop(tx);
+            let fence = self.settle().await?;
+            return Ok(Minted { view: self.view(before, project), key: None, fence });
         }
         let key = ApiKey::draw(id, &*self.entropy);
         let verifier = tx.verifier(&key);
@@ -250,8 +256,8 @@ impl Sextant {
         notes.insert(0, note(Event::Rotated, &record, None, Some(after)));
         let number = tx.commit(notes).await?;
 
-        self.publish(number, Publish::Taking, &gone).await?;
-        Ok(Minted { view: self.view(record, project), key: Some(key) })
+        let fence = self.publish(number, Publish::Taking, &gone).await?;
+        Ok(Minted { view: self.view(record, project), key: Some(key), fence })
     }
 
     /// Deletes a key and the keys that it made. Answers how long it took until they were dead everywhere.
@@ -287,7 +293,12 @@ impl Sextant {
         id: KeyId,
     ) -> Result<Duration, Failure> {
         let mut tx = self.store.begin(permit, self.clock.now()).await?;
-        let before = tx.key(&project.id, id).await?.ok_or_else(|| Failure::not_found("key"))?;
+        let Some(before) = tx.key(&project.id, id).await? else {
+            // Whoever repeats a deletion that was cut off takes this for an answer.
+            drop(tx);
+            self.settle().await?;
+            return Err(Failure::not_found("key"));
+        };
         may_manage(caller, &project_scope(project), &before)?;
         let mut notes = vec![note(Event::Deleted, &before, Some(shown(&before)), None)];
         let mut gone = vec![id];

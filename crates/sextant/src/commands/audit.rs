@@ -57,7 +57,7 @@ async fn verify(store: &StoreFlags, output: OutputFlags, context: &Context) -> R
     let config = Config::for_data(store, &context.log)?;
     let sextant = data::open(&config, &context.system, Absent::Refuse)
         .await?
-        .sextant(&context.system, false, Rollback::Ignore)
+        .sextant(&context.system, None, Rollback::Ignore)
         .await?;
     let progress = Progress::new("following entries", None, context.system.clock.clone());
     let reports = sextant.verify_audit(|entries| progress.at(u64::try_from(entries).unwrap_or(0))).await;

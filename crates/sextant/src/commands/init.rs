@@ -19,7 +19,7 @@ pub(super) async fn run(
     output: OutputFlags,
 ) -> Result<ExitCode> {
     let sextant =
-        data::open(config, system, Absent::Make).await?.sextant(system, false, Rollback::Refuse).await?;
+        data::open(config, system, Absent::Make).await?.sextant(system, None, Rollback::Refuse).await?;
     let token = sextant.first_link(new_link).await;
     let needs_admin = sextant.needs_admin().await;
     sextant.finish().await;

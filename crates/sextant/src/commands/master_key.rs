@@ -30,7 +30,7 @@ async fn open(store: &StoreFlags, context: &Context) -> Result<(Config, Arc<Sext
     context.logging(store)?;
     let config = Config::for_data(store, &context.log)?;
     let opened = data::open(&config, &context.system, Absent::Refuse).await?;
-    let sextant = opened.sextant(&context.system, false, Rollback::Refuse).await?;
+    let sextant = opened.sextant(&context.system, None, Rollback::Refuse).await?;
     Ok((config, sextant))
 }
 

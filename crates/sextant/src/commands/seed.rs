@@ -15,7 +15,7 @@ const SHOWN: usize = 1000;
 
 pub(super) async fn run(config: &Config, system: &System, keys: usize, audit: usize) -> Result<ExitCode> {
     let sextant =
-        data::open(config, system, Absent::Make).await?.sextant(system, false, Rollback::Refuse).await?;
+        data::open(config, system, Absent::Make).await?.sextant(system, None, Rollback::Refuse).await?;
     let began = system.clock.monotonic();
     let made = sextant.seed_keys(keys).await;
     let logged = sextant.seed_audit(audit).await;

@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Every page, each with a test below.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "README.md",
     "docs/api.md",
     "docs/configuration.md",
@@ -25,6 +25,7 @@ const PAGES: [&str; 7] = [
     "docs/install.md",
     "docs/keys.md",
     "docs/operations.md",
+    "docs/revocation.md",
 ];
 const NOT_RUN: &str = include_str!("docs_not_run.txt");
 /// The port that the pages name.
@@ -85,6 +86,11 @@ fn keys() {
 #[test]
 fn operations() {
     run_page("docs/operations.md");
+}
+
+#[test]
+fn revocation() {
+    run_page("docs/revocation.md");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod authentication;
 mod command_line;
 mod developers;
 mod docs;
+mod fence;
 mod hardship;
 mod keys;
 mod leaks;

@@ -56,7 +56,7 @@ impl Db {
         let only = || PoolOptions::<Sqlite>::new().max_connections(1);
         let read = only().connect_with(options.clone()).await?;
         let write = only().connect_lazy_with(options);
-        Ok(Self { pools: Pools::Sqlite { read, write }, runtime: Handle::current(), log: None })
+        Ok(Self { pools: Pools::Sqlite { read, write }, runtime: Handle::current() })
     }
 
     /// Copies a database that is a file, as of this moment, into an empty file. `false`: it is none.

@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, Connection, Postgres, Sqlite};
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -25,12 +25,7 @@ impl Db {
             Location::Sqlite(path) => sqlite(path),
             Location::Postgres(url) => postgres(&url.0).await?,
         };
-        let log = location.file().map(|path| {
-            let mut name = path.as_os_str().to_owned();
-            name.push("-wal");
-            PathBuf::from(name)
-        });
-        Ok(Self { pools, runtime: Handle::current(), log })
+        Ok(Self { pools, runtime: Handle::current() })
     }
 
     /// What a query finds in a table that may not be there yet. Leaves nothing behind: SQLite's own connections would

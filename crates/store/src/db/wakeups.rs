@@ -1,5 +1,4 @@
-//! Being told that something was committed, where the database can tell: PostgreSQL notifies, SQLite is looked at
-//! ([`Db::glance`]). A wake-up is a hint and may be lost; the change number is the truth.
+//! Being told that something was committed, where the database can tell: PostgreSQL notifies. A wake-up is a hint and may be lost; the change number is the truth.
 
 use super::{Db, Pools, Transactional, args};
 use crate::error::StoreError;

@@ -165,7 +165,7 @@ function List({
   };
   return (
     <>
-      <search>
+      <search className={classes.search}>
         <form
           onSubmit={(event) => {
             event.preventDefault();

@@ -37,6 +37,9 @@ export function OperationPage({
         <>
           <span className={classes.call}>
             <Method of={operation.method} /> <code>{operation.path}</code>
+            <a className={classes.toTry} href="#try-it">
+              Try it
+            </a>
           </span>
           <Prose>{operation.more}</Prose>
         </>
@@ -73,7 +76,7 @@ export function OperationPage({
               </Text>
             )}
           </Section>
-          <Section title="Try it">
+          <Section id="try-it" title="Try it">
             <TryIt document={document} operation={operation} filled={filled} onChange={setFilled} />
           </Section>
         </div>
@@ -82,9 +85,9 @@ export function OperationPage({
   );
 }
 
-function Section({ title, children }: { title: string; children: ReactNode }) {
+function Section({ id, title, children }: { id?: string; title: string; children: ReactNode }) {
   return (
-    <section className={classes.section}>
+    <section id={id} className={classes.section}>
       <Title order={2} size="h4">
         {title}
       </Title>
@@ -98,7 +101,7 @@ function WhoMay({ document, operation }: { document: Document; operation: Operat
   if (!operation.takesKey) {
     return (
       <Text size="sm">
-        No key and no permission. What is about a session of the console counts for that session only.
+        It takes no key and no permission. Calls about a session are about the console's own sign-in.
       </Text>
     );
   }
@@ -106,7 +109,7 @@ function WhoMay({ document, operation }: { document: Document; operation: Operat
   const { keys, people } = roleLabels(document, permission);
   return (
     <Text size="sm" component="div">
-      <code>{permission}</code>: {permissionWords[permission].toLowerCase()}
+      <code>{permission}</code>: {inSentence(permissionWords[permission])}
       <dl className={classes.who}>
         <dt>Keys</dt>
         <dd>{keys.join(", ") || "none: this is for people signed in"}</dd>
@@ -116,6 +119,8 @@ function WhoMay({ document, operation }: { document: Document; operation: Operat
     </Text>
   );
 }
+
+const inSentence = (words: string): string => words.charAt(0).toLowerCase() + words.slice(1);
 
 function MediaView({
   document,

@@ -88,7 +88,7 @@ function Head({ name, type, note }: { name: string; type: string; note: string |
   return (
     <div className={classes.fieldHead}>
       <code className={classes.fieldName}>{name}</code> <span className={classes.type}>{type}</span>{" "}
-      {note && <span className={classes.note}>{note}</span>}
+      {note && <span className={note === "required" ? classes.required : classes.type}>· {note}</span>}
     </div>
   );
 }

@@ -188,66 +188,68 @@ function List({
       <p className={classes.count} role="status">
         {q && `${found.length} of ${operations.length} calls`}
       </p>
-      {!document && <Skeleton height="60vh" />}
-      {document && !q && (
-        <Link
-          to="/docs/$operation"
-          params={{ operation: GUIDE }}
-          className={classes.entry}
-          data-current={current === undefined || current === GUIDE || undefined}
-          aria-current={current === undefined || current === GUIDE ? "page" : undefined}
-        >
-          How to use the API
-        </Link>
-      )}
-      {document &&
-        groupsOf(document, operations).map((group) => {
-          const entries = found.filter(({ tag }) => tag === group.name);
-          if (entries.length === 0) return null;
-          return (
-            <div key={group.name} className={classes.group}>
-              <h2 className={classes.label}>
-                {group.name}
-                {group.description && <span>{group.description}</span>}
-              </h2>
-              <ul>
-                {entries.map((operation) => {
-                  const isCurrent = operation.operationId === current;
-                  return (
-                    <li key={operation.operationId}>
-                      <Link
-                        ref={isCurrent ? active : undefined}
-                        to="/docs/$operation"
-                        params={{ operation: operation.operationId }}
-                        search={search}
-                        className={classes.entry}
-                        data-current={isCurrent || undefined}
-                        aria-current={isCurrent ? "page" : undefined}
-                      >
-                        <span>{operation.title.replaceAll("`", "")}</span>
-                        <span className={classes.path}>
-                          <Method of={operation.method} /> <code>{operation.path}</code>
-                        </span>
-                      </Link>
-                    </li>
-                  );
-                })}
-              </ul>
-            </div>
-          );
-        })}
-      {document && q && found.length === 0 && (
-        <Empty
-          title="No call fits"
-          action={
-            <Button variant="default" size="xs" onClick={() => write("")}>
-              Show all
-            </Button>
-          }
-        >
-          Try a part of a path, such as <code>developers</code>, or a permission.
-        </Empty>
-      )}
+      <div className={classes.list}>
+        {!document && <Skeleton height="60vh" />}
+        {document && !q && (
+          <Link
+            to="/docs/$operation"
+            params={{ operation: GUIDE }}
+            className={classes.entry}
+            data-current={current === undefined || current === GUIDE || undefined}
+            aria-current={current === undefined || current === GUIDE ? "page" : undefined}
+          >
+            How to use the API
+          </Link>
+        )}
+        {document &&
+          groupsOf(document, operations).map((group) => {
+            const entries = found.filter(({ tag }) => tag === group.name);
+            if (entries.length === 0) return null;
+            return (
+              <div key={group.name} className={classes.group}>
+                <h2 className={classes.label}>
+                  {group.name}
+                  {group.description && <span>{group.description}</span>}
+                </h2>
+                <ul>
+                  {entries.map((operation) => {
+                    const isCurrent = operation.operationId === current;
+                    return (
+                      <li key={operation.operationId}>
+                        <Link
+                          ref={isCurrent ? active : undefined}
+                          to="/docs/$operation"
+                          params={{ operation: operation.operationId }}
+                          search={search}
+                          className={classes.entry}
+                          data-current={isCurrent || undefined}
+                          aria-current={isCurrent ? "page" : undefined}
+                        >
+                          <span>{operation.title.replaceAll("`", "")}</span>
+                          <span className={classes.path}>
+                            <Method of={operation.method} /> <code>{operation.path}</code>
+                          </span>
+                        </Link>
+                      </li>
+                    );
+                  })}
+                </ul>
+              </div>
+            );
+          })}
+        {document && q && found.length === 0 && (
+          <Empty
+            title="No call fits"
+            action={
+              <Button variant="default" size="xs" onClick={() => write("")}>
+                Show all
+              </Button>
+            }
+          >
+            Try a part of a path, such as <code>developers</code>, or a permission.
+          </Empty>
+        )}
+      </div>
     </>
   );
 }

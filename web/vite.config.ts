@@ -46,7 +46,7 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      "^/(v1|v2|gateway|healthz|readyz|metrics|openapi.json|docs)": {
+      "^/(v1|v2|gateway|healthz|readyz|metrics|openapi.json)": {
         target: process.env.SEXTANT_URL ?? "http://127.0.0.1:7117",
         // The server takes changes from its own pages only.
         configure: (proxy) => {

@@ -87,7 +87,23 @@ const key = createRoute({
   component: lazyRouteComponent(() => import("./pages/keys/KeyPage"), "KeyPage"),
 });
 
-const routeTree = root.addChildren([home, signIn, setUp, project.addChildren([overview, keys, key])]);
+const docs = createRoute({
+  getParentRoute: () => root,
+  path: "/docs",
+  validateSearch: (search: Record<string, unknown>): { q?: string } =>
+    typeof search.q === "string" && search.q ? { q: search.q } : {},
+  component: lazyRouteComponent(() => import("./pages/docs/DocsPage"), "DocsPage"),
+});
+
+const call = createRoute({ getParentRoute: () => docs, path: "$operation" });
+
+const routeTree = root.addChildren([
+  home,
+  signIn,
+  setUp,
+  docs.addChildren([call]),
+  project.addChildren([overview, keys, key]),
+]);
 
 export const router = createRouter({
   routeTree,

@@ -84,6 +84,8 @@ test("an address of the console is its page, one of the API never is", async () 
     "/setup",
     "/orgs/default/projects/default/settings/api-keys?page=2",
     "/any/thing",
+    "/docs",
+    "/docs/createApiKey",
   ]) {
     const answer = await get(path, { accept: "text/html" });
     assert.deepEqual(

@@ -102,6 +102,28 @@ export const PAGES = [
 
 /** Pages of who is not. */
 export const OUTSIDE = [
+  { name: "docs", at: () => "/docs" },
+  { name: "docs-none-fits", at: () => "/docs?q=nothing-like-it" },
+  { name: "docs-get", at: () => "/docs/listApiKeys?q=keys" },
+  { name: "docs-post", at: () => "/docs/createApiKey" },
+  { name: "docs-form", at: () => "/docs/uploadDevelopers" },
+  { name: "docs-open", at: () => "/docs/whoAmI" },
+  { name: "docs-no-call", at: () => "/docs/there-is-none" },
+  {
+    name: "docs-answer",
+    at: () => "/docs/healthz",
+    open: async (page) => {
+      await page.getByRole("button", { name: "Send" }).click();
+      await page.getByRole("region", { name: "Body of the answer" }).waitFor();
+      await page.getByText("Headers (").click();
+    },
+    noDialog: true,
+  },
+  {
+    name: "docs-asks",
+    at: () => "/docs/signIn",
+    open: (page) => page.getByRole("button", { name: "Send" }).click(),
+  },
   { name: "sign-in", at: () => "/sign-in" },
   { name: "set-up", at: () => "/setup#token=whatever" },
   { name: "set-up-without-token", at: () => "/setup" },
@@ -115,7 +137,7 @@ export async function visit(session, one, filled) {
   await settled(session.page);
   if (one.open) {
     await one.open(session.page);
-    await session.page.getByRole("dialog").waitFor();
+    if (!one.noDialog) await session.page.getByRole("dialog").waitFor();
     await settled(session.page);
   }
 }

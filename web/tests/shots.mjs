@@ -36,3 +36,4 @@ await closeBrowser();
 await empty.stop();
 await full.stop();
 console.log(folder);
+if (wanted.includes("readme")) await import("./readme.mjs");

@@ -1,4 +1,5 @@
-//! `/docs`: the OpenAPI document as one page, without scripts and without anything from another host.
+//! `/docs` where the console is not built: the OpenAPI document as one page, without scripts and without anything from
+//! another host.
 
 use serde_json::Value;
 use std::fmt::Write;

@@ -123,8 +123,8 @@ function Menu() {
             </Text>
           )}
           <ul className={classes.entries}>
-            {group.entries.map(({ label, icon: Icon, path, external }) => {
-              const to = external ? path : [here.base, path].filter(Boolean).join("/");
+            {group.entries.map(({ label, icon: Icon, path, whole }) => {
+              const to = whole ? path : [here.base, path].filter(Boolean).join("/");
               const active = path === "" ? pathname === to : pathname === to || pathname.startsWith(`${to}/`);
               const shared = {
                 label,
@@ -135,11 +135,7 @@ function Menu() {
               };
               return (
                 <li key={path}>
-                  {external ? (
-                    <NavLink href={to} {...shared} />
-                  ) : (
-                    <NavLink component={Link} to={to} activeOptions={{ exact: true }} {...shared} />
-                  )}
+                  <NavLink component={Link} to={to} activeOptions={{ exact: true }} {...shared} />
                 </li>
               );
             })}

@@ -7,8 +7,8 @@ export interface Entry {
   icon: ComponentType<{ size?: number }>;
   /** Below the project, such as `settings/api-keys`. */
   path: string;
-  /** A page of the server's own, by its address: it is no part of the console. */
-  external?: boolean;
+  /** `path` is a whole address: the page is not below the project. */
+  whole?: boolean;
   /** Who lacks it is not offered the page. */
   permission?: Permission;
   /** The permission counts at the account, not in the project. */
@@ -30,5 +30,5 @@ export const navigation: readonly Group[] = [
     below: "SEI Settings",
     entries: [{ label: "API Keys", icon: KeyIcon, path: "settings/api-keys", permission: "api_keys:read" }],
   },
-  { label: "Help", entries: [{ label: "API documentation", icon: BookIcon, path: "/docs", external: true }] },
+  { label: "Help", entries: [{ label: "API documentation", icon: BookIcon, path: "/docs", whole: true }] },
 ];

@@ -124,7 +124,10 @@ async fn asset(headers: HeaderMap, Path(name): Path<String>) -> Response {
     get, path = "/docs", tag = "Operations", operation_id = "docs",
     responses((status = 200, description = "The page", body = String, content_type = "text/html"))
 )]
-async fn docs() -> Response {
+async fn docs(headers: HeaderMap) -> Response {
+    if sextant_console::is_built() {
+        return file("index.html", &headers);
+    }
     let mut response = Response::new(Body::from(docs_page::render(&rooms::document())));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     response

@@ -10,6 +10,7 @@ import { queryClient } from "./api/client";
 import { sessionQuery } from "./api/session";
 import { Frame } from "./frame/Frame";
 import { baseOf, firstProject } from "./frame/place";
+import { auditSearch } from "./pages/audit/search";
 import { keySearch, usageSearch } from "./pages/keys/search";
 import { NoRole } from "./pages/NoRole";
 import { Overview } from "./pages/Overview";
@@ -87,7 +88,19 @@ const key = createRoute({
   component: lazyRouteComponent(() => import("./pages/keys/KeyPage"), "KeyPage"),
 });
 
-const routeTree = root.addChildren([home, signIn, setUp, project.addChildren([overview, keys, key])]);
+const activity = createRoute({
+  getParentRoute: () => project,
+  path: "settings/activity",
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import("./pages/audit/AuditPage"), "AuditPage"),
+});
+
+const routeTree = root.addChildren([
+  home,
+  signIn,
+  setUp,
+  project.addChildren([overview, keys, key, activity]),
+]);
 
 export const router = createRouter({
   routeTree,

@@ -1,5 +1,6 @@
-// Every page of the console, as the tests and the pictures visit it. `at` answers its address; `open` does what else is needed.
-import { client, KEYS, use } from "./support.mjs";
+// Every page of the console, as the tests and the pictures visit it. `at` answers its address; `open` does what else is
+// needed, and ends with a dialog unless it is `inPlace`.
+import { ACTIVITY, client, KEYS, use } from "./support.mjs";
 
 /** Fills a server with what a project of some age has. */
 export async function fill(server) {
@@ -79,6 +80,17 @@ export const PAGES = [
   { name: "key", full: true, at: ({ used }) => `${KEYS}/${used}` },
   { name: "key-admin", full: true, at: ({ admin }) => `${KEYS}/${admin}` },
   { name: "key-edit", full: true, at: ({ used }) => `${KEYS}/${used}`, open: button("Edit") },
+  { name: "activity", at: () => ACTIVITY },
+  {
+    name: "activity-open",
+    full: true,
+    at: () => `${ACTIVITY}?action=EDITED`,
+    open: async (page) => {
+      for (const summary of await page.locator("td summary").all()) await summary.click();
+    },
+    inPlace: true,
+  },
+  { name: "activity-none-fits", same: true, at: () => `${ACTIVITY}?who=nobody@example.com` },
   { name: "key-gone", same: true, at: () => `${KEYS}/000000000000`, refused: 404 },
   { name: "no-project", same: true, at: () => "/orgs/nowhere/projects/none" },
   { name: "no-page", same: true, at: () => "/there/is/no/such/page" },
@@ -115,7 +127,7 @@ export async function visit(session, one, filled) {
   await settled(session.page);
   if (one.open) {
     await one.open(session.page);
-    await session.page.getByRole("dialog").waitFor();
+    if (!one.inPlace) await session.page.getByRole("dialog").waitFor();
     await settled(session.page);
   }
 }

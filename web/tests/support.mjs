@@ -220,4 +220,6 @@ export async function openPage(
   };
 }
 
-export const KEYS = "/orgs/default/projects/default/settings/api-keys";
+const SETTINGS = "/orgs/default/projects/default/settings";
+export const KEYS = `${SETTINGS}/api-keys`;
+export const ACTIVITY = `${SETTINGS}/activity`;

@@ -16,6 +16,7 @@ import { NoRole } from "./pages/NoRole";
 import { Overview } from "./pages/Overview";
 import { SetUp } from "./pages/SetUp";
 import { SignIn } from "./pages/SignIn";
+import { userSearch } from "./pages/users/search";
 import { FailurePage, NotFoundPage } from "./ui/states";
 
 // The token opens an installation: it is taken out of the address before anything else runs.
@@ -95,11 +96,30 @@ const activity = createRoute({
   component: lazyRouteComponent(() => import("./pages/audit/AuditPage"), "AuditPage"),
 });
 
+const users = createRoute({
+  getParentRoute: () => project,
+  path: "settings/users",
+  validateSearch: userSearch,
+  component: lazyRouteComponent(() => import("./pages/users/UsersPage"), "UsersPage"),
+});
+
+const user = createRoute({
+  getParentRoute: () => project,
+  path: "settings/users/$id",
+  component: lazyRouteComponent(() => import("./pages/users/UserPage"), "UserPage"),
+});
+
+const account = createRoute({
+  getParentRoute: () => project,
+  path: "account",
+  component: lazyRouteComponent(() => import("./pages/account/AccountPage"), "AccountPage"),
+});
+
 const routeTree = root.addChildren([
   home,
   signIn,
   setUp,
-  project.addChildren([overview, keys, key, activity]),
+  project.addChildren([overview, keys, key, activity, users, user, account]),
 ]);
 
 export const router = createRouter({

@@ -141,7 +141,7 @@ test("a key's page has its requests over time and the keys that it made", async 
   const session = await openPage(server);
   const { page } = session;
   await session.signIn(undefined, `${KEYS}/${parent.apiKey.id}`);
-  await page.getByRole("img", { name: /^1 requests from/ }).waitFor();
+  await page.getByRole("img", { name: /^1 request from/ }).waitFor();
   for (const [label, days] of [
     ["24 hours", 1],
     ["30 days", 30],
@@ -149,7 +149,7 @@ test("a key's page has its requests over time and the keys that it made", async 
   ]) {
     await page.getByText(label, { exact: true }).click();
     await page.waitForURL((url) => url.searchParams.get("days") === String(days));
-    await page.getByRole("img", { name: /^1 requests from/ }).waitFor();
+    await page.getByRole("img", { name: /^1 request from/ }).waitFor();
   }
   await page.getByRole("table", { name: "Keys that it made" }).getByRole("link", { name: "child" }).click();
   await page.getByRole("heading", { name: "child", level: 1 }).waitFor();

@@ -1,6 +1,6 @@
 // Every page of the console, as the tests and the pictures visit it. `at` answers its address; `open` does what else is
 // needed, and ends with a dialog unless it is `inPlace`.
-import { ACTIVITY, client, KEYS, use } from "./support.mjs";
+import { ACCOUNT, ACTIVITY, ADMIN, client, KEYS, USERS, use } from "./support.mjs";
 
 /** Fills a server with what a project of some age has. */
 export async function fill(server) {
@@ -43,7 +43,20 @@ export async function fill(server) {
   });
   if (child.status !== 201) throw new Error(await child.text());
   await api.key({ name: "a-name-as-long-as-names-may-get-".repeat(4) });
-  return { used: used.apiKey.id, admin: admin.apiKey.id };
+  const payments = { orgIdentifier: "platform", projectIdentifier: "payments" };
+  const grace = await api.person("grace.hopper@example.com", [
+    { role: "SEI_ADMIN" },
+    { role: "TEAM_MANAGER", orgIdentifier: "platform" },
+    { role: "VIEWER", ...payments },
+  ]);
+  for (let i = 0; i < 2; i++)
+    await client(server, { email: "grace.hopper@example.com", password: ADMIN.password });
+  await api.call("POST", "/v1/users", { email: "invited@example.com", name: "Ines the Invited" });
+  const left = await api.person(`${"someone-with-a-long-address".repeat(2)}@example.com`, [
+    { role: "VIEWER" },
+  ]);
+  await api.call("PATCH", `/v1/users/${left.user.id}`, { active: false });
+  return { used: used.apiKey.id, admin: admin.apiKey.id, grace: grace.user.id };
 }
 
 const button = (name) => (page) => page.getByRole("button", { name }).first().click();
@@ -91,6 +104,23 @@ export const PAGES = [
     inPlace: true,
   },
   { name: "activity-none-fits", same: true, at: () => `${ACTIVITY}?who=nobody@example.com` },
+  { name: "users", at: () => USERS },
+  { name: "users-none-fits", same: true, at: () => `${USERS}?search=nobody-like-that` },
+  { name: "user-create", same: true, at: () => `${USERS}?create=true` },
+  {
+    name: "user-link",
+    same: true,
+    at: () => `${USERS}?create=true`,
+    open: async (page) => {
+      await page.getByLabel("E-mail address").fill(`${crypto.randomUUID()}@example.com`);
+      await page.getByRole("button", { name: "Add and show the link" }).click();
+      await page.getByText("This is the only time").waitFor();
+    },
+  },
+  { name: "user", full: true, at: ({ grace }) => `${USERS}/${grace}` },
+  { name: "user-delete", full: true, at: ({ grace }) => `${USERS}/${grace}`, open: button("Delete") },
+  { name: "user-gone", same: true, at: () => `${USERS}/nobody`, refused: 404 },
+  { name: "account", at: () => ACCOUNT },
   { name: "key-gone", same: true, at: () => `${KEYS}/000000000000`, refused: 404 },
   { name: "no-project", same: true, at: () => "/orgs/nowhere/projects/none" },
   { name: "no-page", same: true, at: () => "/there/is/no/such/page" },

@@ -223,3 +223,5 @@ export async function openPage(
 const SETTINGS = "/orgs/default/projects/default/settings";
 export const KEYS = `${SETTINGS}/api-keys`;
 export const ACTIVITY = `${SETTINGS}/activity`;
+export const USERS = `${SETTINGS}/users`;
+export const ACCOUNT = "/orgs/default/projects/default/account";

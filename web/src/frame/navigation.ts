@@ -1,6 +1,6 @@
 import type { ComponentType } from "react";
 import type { Permission } from "../api/roles";
-import { BookIcon, HomeIcon, KeyIcon, ListIcon } from "../ui/icons";
+import { BookIcon, HomeIcon, KeyIcon, ListIcon, UsersIcon } from "../ui/icons";
 
 export interface Entry {
   label: string;
@@ -31,6 +31,13 @@ export const navigation: readonly Group[] = [
     entries: [
       { label: "API Keys", icon: KeyIcon, path: "settings/api-keys", permission: "api_keys:read" },
       { label: "Activity log", icon: ListIcon, path: "settings/activity", permission: "audit:read" },
+      {
+        label: "Users and access",
+        icon: UsersIcon,
+        path: "settings/users",
+        permission: "users:read",
+        account: true,
+      },
     ],
   },
   { label: "Help", entries: [{ label: "API documentation", icon: BookIcon, path: "/docs", external: true }] },

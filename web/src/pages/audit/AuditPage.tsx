@@ -330,6 +330,7 @@ function MomentFilter({
   return (
     <TextInput
       label={label}
+      className={classes.moment ?? ""}
       type="datetime-local"
       value={text}
       onChange={(event) => {

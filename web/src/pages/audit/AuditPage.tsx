@@ -155,7 +155,7 @@ function columns(change: Change): Column<AuditEntry>[] {
         </div>
       ),
     },
-    { id: "change", header: "Change", cell: (entry) => <Details entry={entry} /> },
+    { id: "change", header: "Change", wide: true, cell: (entry) => <Details entry={entry} /> },
   ];
 }
 

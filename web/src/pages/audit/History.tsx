@@ -6,7 +6,7 @@ import { Section } from "../../ui/Page";
 import { Failure } from "../../ui/states";
 import { Moment } from "../../ui/time";
 import classes from "./History.module.css";
-import { plain } from "./words";
+import { eventName } from "./words";
 
 /** What happened to one thing, newest first. */
 export function History({ query }: { query: AuditQuery }) {
@@ -22,7 +22,7 @@ export function History({ query }: { query: AuditQuery }) {
             <li key={`${entry.chain} ${entry.sequence}`}>
               <Group gap="xs">
                 <Badge variant="light" color="gray" tt="none" radius="sm">
-                  {plain(entry.action)}
+                  {eventName(entry)}
                 </Badge>
                 <Text size="sm">
                   <Moment at={entry.at} /> by {entry.actor.name || entry.actor.type.toLowerCase()}

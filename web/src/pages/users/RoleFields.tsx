@@ -32,7 +32,7 @@ export function useRoleFields(): { binding: RoleBinding; fields: React.ReactNode
       />
       <NativeSelect
         label="Where it holds"
-        description="At the account, in all projects of an organisation, or in one project"
+        description="The account, an organisation or one project"
         value={place}
         onChange={(event) => setPlace(event.currentTarget.value)}
         data={[

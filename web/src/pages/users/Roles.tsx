@@ -34,7 +34,6 @@ export function Roles({ user, writes }: { user: User; writes: boolean }) {
                     variant="subtle"
                     color="red"
                     size="lg"
-                    ml="auto"
                     aria-label={`Take away ${words}`}
                     title="Take away"
                     disabled={busy}

@@ -61,7 +61,7 @@ export function UserPage() {
       title={user.name}
       above={above}
       description={
-        <Group gap="xs">
+        <Group gap="0 0.6rem">
           <span>{user.email}</span>
           <UserState user={user} />
           <Text size="sm" span>

@@ -109,11 +109,11 @@ export const PAGES = [
   { name: "user-create", same: true, at: () => `${USERS}?create=true` },
   {
     name: "user-link",
-    same: true,
-    at: () => `${USERS}?create=true`,
+    full: true,
+    at: ({ grace }) => `${USERS}/${grace}`,
     open: async (page) => {
-      await page.getByLabel("E-mail address").fill(`${crypto.randomUUID()}@example.com`);
-      await page.getByRole("button", { name: "Add and show the link" }).click();
+      await page.getByRole("button", { name: "Reset password" }).click();
+      await page.getByRole("button", { name: "Make the link" }).click();
       await page.getByText("This is the only time").waitFor();
     },
   },

@@ -181,7 +181,7 @@ test("deactivated, one is out; activated, one is in again; deleted, one is gone"
   await session.signIn(undefined, `${USERS}/${user.id}`);
   const dialog = page.getByRole("dialog");
   await page.getByRole("button", { name: "Deactivate" }).click();
-  await dialog.getByText("They are signed in in one place").waitFor();
+  await dialog.getByText("Their session ends at once").waitFor();
   await dialog.getByRole("button", { name: "Deactivate" }).click();
   await page.getByText("Deactivated", { exact: true }).first().waitFor();
   await page.getByText("Signed in nowhere").waitFor();

@@ -257,7 +257,7 @@ function Filters({ here, search, change }: { here: Here; search: AuditSearch; ch
         />
       )}
       {isFiltered(search) && (
-        <Button variant="subtle" onClick={() => change(UNFILTERED)}>
+        <Button variant="subtle" className={classes.clear ?? ""} onClick={() => change(UNFILTERED)}>
           Clear
         </Button>
       )}

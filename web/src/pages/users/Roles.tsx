@@ -6,7 +6,7 @@ import { Section } from "../../ui/Page";
 import { Failure } from "../../ui/states";
 import { say } from "../../ui/toast";
 import { useRoleFields } from "./RoleFields";
-import { placeLabel, RoleTag, roleLabel, sameBinding } from "./show";
+import { inOrder, placeLabel, RoleTag, roleLabel, sameBinding } from "./show";
 import classes from "./UsersPage.module.css";
 
 /** The roles of a person, and where each holds. */
@@ -24,7 +24,7 @@ export function Roles({ user, writes }: { user: User; writes: boolean }) {
         <Text c="dimmed">None: they can sign in and see nothing.</Text>
       ) : (
         <ul className={classes.roles}>
-          {user.roles.map((binding) => {
+          {inOrder(user.roles).map((binding) => {
             const words = `${roleLabel(binding.role)} at ${placeLabel(binding)}`;
             return (
               <li key={words} className={classes.held}>

@@ -191,16 +191,18 @@ function RenameDialog({ user, onClose }: { user: User; onClose: () => void }) {
   );
 }
 
-/** In how many places they are signed in; `undefined` while that is not known. */
+/** How many sessions they have; `undefined` while that is not known. */
 function useSessionCount(user: User): number | undefined {
   const { data } = useQuery({ ...sessionsQuery(user.id, { pageIndex: 0, pageSize: 1 }), staleTime: 0 });
   return data?.totalCount;
 }
 
-const places = (count: number | undefined): string =>
+const ending = (count: number | undefined): string =>
   count === undefined || count === 0
     ? "They are signed in nowhere."
-    : `They are signed in in ${count === 1 ? "one place" : `${count} places`}: that ends at once.`;
+    : count === 1
+      ? "Their session ends at once."
+      : `Their ${count} sessions end at once.`;
 
 function DeactivateDialog({ user, onClose }: { user: User; onClose: () => void }) {
   const count = useSessionCount(user);
@@ -217,7 +219,7 @@ function DeactivateDialog({ user, onClose }: { user: User; onClose: () => void }
         await refreshUsers();
       }}
     >
-      <Text size="sm">{places(count)} They cannot sign in until someone activates them again.</Text>
+      <Text size="sm">{ending(count)} They cannot sign in until someone activates them again.</Text>
       <Text size="sm">Their roles and the API keys that they made stay as they are.</Text>
     </ConfirmDialog>
   );
@@ -242,7 +244,7 @@ function DeleteDialog({ user, onClose }: { user: User; onClose: () => void }) {
         await forgetUser(user.id);
       }}
     >
-      <Text size="sm">{places(count)} Their roles are gone with them.</Text>
+      <Text size="sm">{ending(count)} Their roles are gone with them.</Text>
       <Text size="sm">
         The API keys that they made go on working; what they did stays in the activity log. Nothing brings a
         person back: to keep someone out for a while, deactivate them.

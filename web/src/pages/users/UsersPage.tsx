@@ -14,7 +14,7 @@ import { Empty, Failure } from "../../ui/states";
 import { Moment } from "../../ui/time";
 import { CreateUserDialog } from "./CreateUserDialog";
 import { PAGE_SIZE, queryOf, type UserSearch, userSearch } from "./search";
-import { placeLabel, RoleTag, UserState } from "./show";
+import { inOrder, placeLabel, RoleTag, UserState } from "./show";
 import classes from "./UsersPage.module.css";
 
 const route = getRouteApi("/orgs/$org/projects/$project/settings/users");
@@ -125,7 +125,7 @@ function columns(params: { org: string; project: string }): Column<User>[] {
           </Text>
         ) : (
           <ul className={classes.roles}>
-            {roles.map((binding) => (
+            {inOrder(roles).map((binding) => (
               <li key={`${binding.role} ${placeLabel(binding)}`}>
                 <RoleTag binding={binding} /> <span className={classes.place}>{placeLabel(binding)}</span>
               </li>

@@ -10,6 +10,13 @@ export function placeLabel({ orgIdentifier, projectIdentifier }: RoleBinding): s
   return orgIdentifier ? `organisation ${orgIdentifier}` : "the whole account";
 }
 
+/** The widest first; the API has them in no order. */
+export const inOrder = (roles: readonly RoleBinding[]): RoleBinding[] => {
+  const key = ({ orgIdentifier, projectIdentifier, role }: RoleBinding) =>
+    [projectIdentifier ? 2 : orgIdentifier ? 1 : 0, orgIdentifier, projectIdentifier, role].join(" ");
+  return [...roles].sort((one, other) => key(one).localeCompare(key(other)));
+};
+
 export const sameBinding = (one: RoleBinding, other: RoleBinding): boolean =>
   one.role === other.role && placeLabel(one) === placeLabel(other);
 

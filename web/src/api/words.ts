@@ -49,7 +49,7 @@ export const personRoleSummaries: Record<PersonRole, string> = {
   ACCOUNT_ADMIN: "Everything, people and organisations included",
   SEI_ADMIN: "Everything in its projects, API keys included; not people",
   TEAM_MANAGER: "Changes teams, sees settings and insights",
-  VIEWER: "Looks at everything, changes nothing",
+  VIEWER: "Looks at data and insights, changes nothing",
 };
 
 export const isPermission = (name: string): name is Permission =>

@@ -18,15 +18,10 @@ const roles =
   "export type KeyRole = keyof typeof keyRoles;\n" +
   list("personRoles", document["x-person-roles"]) +
   "export type PersonRole = keyof typeof personRoles;\n";
-const parameters = (path) => document.paths[path]?.get?.parameters?.map((parameter) => parameter.name) ?? [];
-const offers =
-  note +
-  "/** Whether the server has what some parts of pages show; without it they are left out. */\n" +
-  list("serverHas", {
-    keyUsage: "/v2/api-keys/{id}/usage" in document.paths,
-    keysByCreator: parameters("/v2/api-keys").includes("createdBy"),
-  }).replace("as const", 'as Record<"keyUsage" | "keysByCreator", boolean>');
-await writeIfChanged(new URL("../src/api/offers.ts", import.meta.url), offers);
+const enumeration = (name) => document.components.schemas[name].enum;
+const audit =
+  note + list("auditTypes", enumeration("AuditType")) + list("auditActions", enumeration("AuditAction"));
+await writeIfChanged(new URL("../src/api/audit-words.ts", import.meta.url), audit);
 await writeIfChanged(new URL("../src/api/roles.ts", import.meta.url), roles);
 
 async function writeIfChanged(file, text) {

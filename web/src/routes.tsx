@@ -10,11 +10,13 @@ import { queryClient } from "./api/client";
 import { sessionQuery } from "./api/session";
 import { Frame } from "./frame/Frame";
 import { baseOf, firstProject } from "./frame/place";
+import { auditSearch } from "./pages/audit/search";
 import { keySearch, usageSearch } from "./pages/keys/search";
 import { NoRole } from "./pages/NoRole";
 import { Overview } from "./pages/Overview";
 import { SetUp } from "./pages/SetUp";
 import { SignIn } from "./pages/SignIn";
+import { userSearch } from "./pages/users/search";
 import { FailurePage, NotFoundPage } from "./ui/states";
 
 // The token opens an installation: it is taken out of the address before anything else runs.
@@ -97,12 +99,38 @@ const docs = createRoute({
 
 const call = createRoute({ getParentRoute: () => docs, path: "$operation" });
 
+const activity = createRoute({
+  getParentRoute: () => project,
+  path: "settings/activity",
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import("./pages/audit/AuditPage"), "AuditPage"),
+});
+
+const users = createRoute({
+  getParentRoute: () => project,
+  path: "settings/users",
+  validateSearch: userSearch,
+  component: lazyRouteComponent(() => import("./pages/users/UsersPage"), "UsersPage"),
+});
+
+const user = createRoute({
+  getParentRoute: () => project,
+  path: "settings/users/$id",
+  component: lazyRouteComponent(() => import("./pages/users/UserPage"), "UserPage"),
+});
+
+const account = createRoute({
+  getParentRoute: () => project,
+  path: "account",
+  component: lazyRouteComponent(() => import("./pages/account/AccountPage"), "AccountPage"),
+});
+
 const routeTree = root.addChildren([
   home,
   signIn,
   setUp,
   docs.addChildren([call]),
-  project.addChildren([overview, keys, key]),
+  project.addChildren([overview, keys, key, activity, users, user, account]),
 ]);
 
 export const router = createRouter({

@@ -1,5 +1,6 @@
-// Every page of the console, as the tests and the pictures visit it. `at` answers its address; `open` does what else is needed.
-import { client, KEYS, use } from "./support.mjs";
+// Every page of the console, as the tests and the pictures visit it. `at` answers its address; `open` does what else is
+// needed, and ends with a dialog unless it is `inPlace`.
+import { ACCOUNT, ACTIVITY, ADMIN, client, KEYS, USERS, use } from "./support.mjs";
 
 /** Fills a server with what a project of some age has. */
 export async function fill(server) {
@@ -42,7 +43,20 @@ export async function fill(server) {
   });
   if (child.status !== 201) throw new Error(await child.text());
   await api.key({ name: "a-name-as-long-as-names-may-get-".repeat(4) });
-  return { used: used.apiKey.id, admin: admin.apiKey.id };
+  const payments = { orgIdentifier: "platform", projectIdentifier: "payments" };
+  const grace = await api.person("grace.hopper@example.com", [
+    { role: "SEI_ADMIN" },
+    { role: "TEAM_MANAGER", orgIdentifier: "platform" },
+    { role: "VIEWER", ...payments },
+  ]);
+  for (let i = 0; i < 2; i++)
+    await client(server, { email: "grace.hopper@example.com", password: ADMIN.password });
+  await api.call("POST", "/v1/users", { email: "invited@example.com", name: "Ines the Invited" });
+  const left = await api.person(`${"someone-with-a-long-address".repeat(2)}@example.com`, [
+    { role: "VIEWER" },
+  ]);
+  await api.call("PATCH", `/v1/users/${left.user.id}`, { active: false });
+  return { used: used.apiKey.id, admin: admin.apiKey.id, grace: grace.user.id };
 }
 
 const button = (name) => (page) => page.getByRole("button", { name }).first().click();
@@ -79,6 +93,34 @@ export const PAGES = [
   { name: "key", full: true, at: ({ used }) => `${KEYS}/${used}` },
   { name: "key-admin", full: true, at: ({ admin }) => `${KEYS}/${admin}` },
   { name: "key-edit", full: true, at: ({ used }) => `${KEYS}/${used}`, open: button("Edit") },
+  { name: "activity", at: () => ACTIVITY },
+  {
+    name: "activity-open",
+    full: true,
+    at: () => `${ACTIVITY}?action=EDITED`,
+    open: async (page) => {
+      for (const summary of await page.locator("td summary").all()) await summary.click();
+    },
+    inPlace: true,
+  },
+  { name: "activity-none-fits", same: true, at: () => `${ACTIVITY}?who=nobody@example.com` },
+  { name: "users", at: () => USERS },
+  { name: "users-none-fits", same: true, at: () => `${USERS}?search=nobody-like-that` },
+  { name: "user-create", same: true, at: () => `${USERS}?create=true` },
+  {
+    name: "user-link",
+    full: true,
+    at: ({ grace }) => `${USERS}/${grace}`,
+    open: async (page) => {
+      await page.getByRole("button", { name: "Reset password" }).click();
+      await page.getByRole("button", { name: "Make the link" }).click();
+      await page.getByText("This is the only time").waitFor();
+    },
+  },
+  { name: "user", full: true, at: ({ grace }) => `${USERS}/${grace}` },
+  { name: "user-delete", full: true, at: ({ grace }) => `${USERS}/${grace}`, open: button("Delete") },
+  { name: "user-gone", same: true, at: () => `${USERS}/nobody`, refused: 404 },
+  { name: "account", at: () => ACCOUNT },
   { name: "key-gone", same: true, at: () => `${KEYS}/000000000000`, refused: 404 },
   { name: "no-project", same: true, at: () => "/orgs/nowhere/projects/none" },
   { name: "no-page", same: true, at: () => "/there/is/no/such/page" },
@@ -117,7 +159,7 @@ export const OUTSIDE = [
       await page.getByRole("region", { name: "Body of the answer" }).waitFor();
       await page.getByText("Headers (").click();
     },
-    noDialog: true,
+    inPlace: true,
   },
   {
     name: "docs-asks",
@@ -137,7 +179,7 @@ export async function visit(session, one, filled) {
   await settled(session.page);
   if (one.open) {
     await one.open(session.page);
-    if (!one.noDialog) await session.page.getByRole("dialog").waitFor();
+    if (!one.inPlace) await session.page.getByRole("dialog").waitFor();
     await settled(session.page);
   }
 }

@@ -25,7 +25,7 @@ for (const { server, of, pages } of rounds) {
         await visit(session, one, filled);
         await session.page.screenshot({
           path: join(folder, `${one.name}-${of}-${theme}-${width}.png`),
-          fullPage: !one.open,
+          fullPage: !one.open || one.inPlace,
         });
       }
       await session.close();

@@ -220,4 +220,8 @@ export async function openPage(
   };
 }
 
-export const KEYS = "/orgs/default/projects/default/settings/api-keys";
+const SETTINGS = "/orgs/default/projects/default/settings";
+export const KEYS = `${SETTINGS}/api-keys`;
+export const ACTIVITY = `${SETTINGS}/activity`;
+export const USERS = `${SETTINGS}/users`;
+export const ACCOUNT = "/orgs/default/projects/default/account";

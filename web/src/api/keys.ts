@@ -1,7 +1,6 @@
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { AUDIT } from "./audit";
 import { answer, api, queryClient } from "./client";
-import { serverHas } from "./offers";
 import type { components, operations } from "./schema";
 
 export type ApiKey = components["schemas"]["ApiKey"];
@@ -36,12 +35,6 @@ export const keyQuery = (place: Place, id: string) =>
       (await answer(api.GET("/v2/api-keys/{id}", { params: { path: { id }, query: place } }))).apiKey,
   });
 
-/** A key's requests in equal intervals, each with the time at which it begins. */
-export interface KeyUsage {
-  interval: "HOUR" | "DAY";
-  buckets: { start: string; requests: number }[];
-}
-
 /** The requests of the last so many days. */
 export const keyUsageQuery = (place: Place, id: string, days: number) =>
   queryOptions({
@@ -50,20 +43,15 @@ export const keyUsageQuery = (place: Place, id: string, days: number) =>
       const interval = days > 7 ? "DAY" : "HOUR";
       const from = new Date(Date.now() - days * 86_400_000).toISOString();
       const query = { ...place, interval, from };
-      const path = "/v2/api-keys/{id}/usage" as "/v2/api-keys/{id}";
-      const body = await answer(api.GET(path, { params: { path: { id }, query } }));
-      return body as unknown as KeyUsage;
+      return answer(api.GET("/v2/api-keys/{id}/usage", { params: { path: { id }, query } }));
     },
-    enabled: serverHas.keyUsage,
     staleTime: 30_000,
     placeholderData: keepPreviousData,
   });
 
 /** The keys that a key made. */
-export const offspringQuery = (place: Place, id: string) => ({
-  ...keysQuery(place, { createdBy: id, pageSize: 100 } as KeyQuery),
-  enabled: serverHas.keysByCreator,
-});
+export const offspringQuery = (place: Place, id: string) =>
+  keysQuery(place, { createdBy: id, pageSize: 100 });
 
 /** Everything that is shown about the project's keys is asked for again, their history included. */
 export function refreshKeys(place: Place): Promise<unknown> {

@@ -1,4 +1,4 @@
-import { type KeyRole, keyRoles, type Permission, type PersonRole, permissions } from "./roles";
+import { type KeyRole, keyRoles, type Permission, type PersonRole, permissions, personRoles } from "./roles";
 
 /** What a permission lets one do, in plain words. A permission without words does not compile. */
 export const permissionWords: Record<Permission, string> = {
@@ -45,9 +45,18 @@ export const personRoleWords: Record<PersonRole, string> = {
   VIEWER: "Viewer",
 };
 
+export const personRoleSummaries: Record<PersonRole, string> = {
+  ACCOUNT_ADMIN: "Everything, people and organisations included",
+  SEI_ADMIN: "Everything in its projects, API keys included; not people",
+  TEAM_MANAGER: "Changes teams, sees settings and insights",
+  VIEWER: "Looks at data and insights, changes nothing",
+};
+
 export const isPermission = (name: string): name is Permission =>
   (permissions as readonly string[]).includes(name);
 
 export const isKeyRole = (name: string): name is KeyRole => name in keyRoles;
 
 export const roleName = (role: string): string => (isKeyRole(role) ? keyRoleWords[role].name : role);
+
+export const isPersonRole = (name: string): name is PersonRole => name in personRoles;

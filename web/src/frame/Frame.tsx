@@ -72,7 +72,7 @@ function Framed() {
           <img src={icon} width={26} height={26} alt="" />
           Sextant
         </Link>
-        <UserMenu session={here.session} />
+        <UserMenu session={here.session} here={here.params} />
       </header>
       <div className={classes.body}>
         <nav className={classes.side} aria-label="Main">

@@ -1,6 +1,7 @@
 import { Button, Group, PasswordInput, Stack } from "@mantine/core";
 import { useState } from "react";
 import { answer, api } from "../api/client";
+import { refreshUsers } from "../api/users";
 import { useAction } from "../ui/action";
 import { Dialog } from "../ui/Dialog";
 import { Failure } from "../ui/states";
@@ -19,6 +20,7 @@ export function PasswordDialog({ email, onClose }: { email: string; onClose: () 
             await answer(api.PUT("/v1/session/password", { body: { currentPassword, newPassword } }));
             say("Your password is changed. Your other sessions have ended.");
             onClose();
+            await refreshUsers();
           });
         }}
       >

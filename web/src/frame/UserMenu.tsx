@@ -10,8 +10,15 @@ import { PasswordDialog } from "./PasswordDialog";
 import { ThemeSwitch } from "./ThemeSwitch";
 import classes from "./UserMenu.module.css";
 
-/** Who is signed in; their password, their theme, the way out. */
-export function UserMenu({ session }: { session: Session }) {
+/** Who is signed in; their account, their password, their theme, the way out. */
+export function UserMenu({
+  session,
+  here,
+}: {
+  session: Session;
+  /** The project whose pages one is on: without one there is no page of the account's. */
+  here?: { org: string; project: string };
+}) {
   const navigate = useNavigate();
   const [password, setPassword] = useState(false);
   const name = session.user.name || session.user.email;
@@ -52,6 +59,14 @@ export function UserMenu({ session }: { session: Session }) {
             </Text>
           </div>
           <Menu.Divider />
+          {here && (
+            <Menu.Item
+              leftSection={<UserIcon size={16} />}
+              onClick={() => navigate({ to: "/orgs/$org/projects/$project/account", params: here })}
+            >
+              My account
+            </Menu.Item>
+          )}
           <Menu.Item leftSection={<KeyIcon size={16} />} onClick={() => setPassword(true)}>
             Change password
           </Menu.Item>

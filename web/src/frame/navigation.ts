@@ -1,6 +1,6 @@
 import type { ComponentType } from "react";
 import type { Permission } from "../api/roles";
-import { BookIcon, HomeIcon, KeyIcon } from "../ui/icons";
+import { BookIcon, HomeIcon, KeyIcon, ListIcon, UsersIcon } from "../ui/icons";
 
 export interface Entry {
   label: string;
@@ -28,7 +28,17 @@ export const navigation: readonly Group[] = [
   {
     label: "Account Management",
     below: "SEI Settings",
-    entries: [{ label: "API Keys", icon: KeyIcon, path: "settings/api-keys", permission: "api_keys:read" }],
+    entries: [
+      { label: "API Keys", icon: KeyIcon, path: "settings/api-keys", permission: "api_keys:read" },
+      { label: "Activity log", icon: ListIcon, path: "settings/activity", permission: "audit:read" },
+      {
+        label: "Users and access",
+        icon: UsersIcon,
+        path: "settings/users",
+        permission: "users:read",
+        account: true,
+      },
+    ],
   },
   { label: "Help", entries: [{ label: "API documentation", icon: BookIcon, path: "/docs", whole: true }] },
 ];

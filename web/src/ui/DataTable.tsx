@@ -11,6 +11,8 @@ export interface Column<Row> {
   sortKey?: string;
   /** Numbers stand at the right. */
   numeric?: boolean;
+  /** Takes the whole width of a card. */
+  wide?: boolean;
   /** The column of buttons: its header is for readers of the screen only. */
   actions?: boolean;
 }
@@ -115,7 +117,13 @@ export function DataTable<Row>(props: Props<Row>) {
                     role="cell"
                     data-label={column.actions ? undefined : column.header}
                     className={
-                      column.numeric ? classes.numeric : column.actions ? classes.actions : undefined
+                      column.numeric
+                        ? classes.numeric
+                        : column.actions
+                          ? classes.actions
+                          : column.wide
+                            ? classes.wide
+                            : undefined
                     }
                   >
                     {column.cell(row)}

@@ -6,7 +6,7 @@ const isFields = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** `allowedCidrs` as people say it: `Allowed cidrs`. */
-function words(field: string): string {
+export function fieldWords(field: string): string {
   const spaced = field.replace(/([a-z0-9])([A-Z])/g, "$1 $2").toLowerCase();
   return spaced.charAt(0).toUpperCase() + spaced.slice(1);
 }
@@ -39,7 +39,7 @@ export function Difference({ before, after }: { before: unknown; after: unknown 
     <dl className={classes.changes}>
       {changes.map((change) => (
         <div key={change.field} className={classes.change}>
-          <dt>{words(change.field)}</dt>
+          <dt>{fieldWords(change.field)}</dt>
           <dd>
             {isFields(before) && change.before !== undefined && <del>{text(change.before)}</del>}
             {isFields(before) && change.before !== undefined && isFields(after) && " → "}

@@ -8,7 +8,7 @@ interface Bar {
 
 interface Props {
   bars: readonly Bar[];
-  /** What is counted: `requests`. */
+  /** What is counted, more than one of it: `requests`. */
   unit: string;
   /** Whole days are days of UTC; hours are shown in local time. */
   interval: "HOUR" | "DAY";
@@ -28,11 +28,12 @@ export function TimeBars({ bars, unit, interval }: Props) {
   const label = (at: string) => (interval === "DAY" ? day : hour).format(new Date(at));
   const most = bars.reduce((max, bar) => Math.max(max, bar.value), 0);
   const total = bars.reduce((sum, bar) => sum + bar.value, 0);
+  const counted = (value: number) => `${count.format(value)} ${value === 1 ? unit.replace(/s$/, "") : unit}`;
   const first = bars[0];
   const last = bars.at(-1);
   if (!first || !last) return null;
   const peak = bars.reduce((best, bar) => (bar.value > best.value ? bar : best), first);
-  const summary = `${count.format(total)} ${unit} from ${label(first.start)} to ${label(last.start)}, at most ${count.format(most)} at ${label(peak.start)}`;
+  const summary = `${counted(total)} from ${label(first.start)} to ${label(last.start)}, at most ${count.format(most)} at ${label(peak.start)}`;
   return (
     <figure className={classes.figure}>
       <div className={classes.plot} role="img" aria-label={summary}>
@@ -44,7 +45,7 @@ export function TimeBars({ bars, unit, interval }: Props) {
             <div
               key={bar.start}
               className={classes.slot}
-              title={`${label(bar.start)}: ${count.format(bar.value)} ${unit}`}
+              title={`${label(bar.start)}: ${counted(bar.value)}`}
             >
               <div
                 className={classes.bar}
@@ -61,7 +62,7 @@ export function TimeBars({ bars, unit, interval }: Props) {
       </div>
       <figcaption>
         <Text size="sm" c="dimmed">
-          {count.format(total)} {unit}
+          {counted(total)}
           {interval === "DAY" && ", by days of UTC"}
         </Text>
       </figcaption>

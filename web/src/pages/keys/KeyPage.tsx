@@ -1,14 +1,11 @@
-import { Alert, Badge, Button, Group, SegmentedControl, Skeleton, Stack, Text } from "@mantine/core";
+import { Alert, Button, Group, SegmentedControl, Skeleton, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
-import { auditQuery } from "../../api/audit";
 import { type ApiKey, keyQuery, keyUsageQuery, offspringQuery, patchKey, refreshKeys } from "../../api/keys";
-import { serverHas } from "../../api/offers";
 import { type Here, useHere } from "../../frame/place";
 import { useAction } from "../../ui/action";
 import { DataTable } from "../../ui/DataTable";
-import { Difference } from "../../ui/Difference";
 import { ClockIcon, EditIcon, PowerIcon, RotateIcon, TrashIcon } from "../../ui/icons";
 import { TextLink } from "../../ui/links";
 import { Page, Section } from "../../ui/Page";
@@ -17,6 +14,7 @@ import { Failure } from "../../ui/states";
 import { TimeBars } from "../../ui/TimeBars";
 import { Moment } from "../../ui/time";
 import { say } from "../../ui/toast";
+import { History } from "../audit/History";
 import { DeleteDialog } from "./DeleteDialog";
 import { EditDialog } from "./EditDialog";
 import classes from "./KeysPage.module.css";
@@ -63,16 +61,14 @@ export function KeyPage() {
         </Alert>
       )}
       <Facts apiKey={apiKey} />
-      {serverHas.keyUsage && <Usage here={here} id={id} />}
+      <Usage here={here} id={id} />
       <div className={classes.columns}>
         <Section title="Permissions" description="Fixed when it was made; they can be taken away, not added.">
           <Rights held={apiKey.scopes} />
         </Section>
         <Stack>
-          {here.may("audit:read") && <History here={here} id={id} />}
-          {serverHas.keysByCreator && apiKey.scopes.includes("api_keys:write") && (
-            <Offspring here={here} id={id} />
-          )}
+          {here.may("audit:read") && <History query={{ subjectId: id, ...here.place }} />}
+          {apiKey.scopes.includes("api_keys:write") && <Offspring here={here} id={id} />}
         </Stack>
       </div>
     </Page>
@@ -211,54 +207,10 @@ function Usage({ here, id }: { here: Here; id: string }) {
       ) : bars.every((bar) => bar.value === 0) ? (
         <Text c="dimmed">No requests in this time.</Text>
       ) : (
-        <TimeBars bars={bars} unit="requests" interval={data.interval} />
+        <TimeBars bars={bars} unit="requests" interval={data.interval === "DAY" ? "DAY" : "HOUR"} />
       )}
     </Section>
   );
-}
-
-function History({ here, id }: { here: Here; id: string }) {
-  const { projectIdentifier, orgIdentifier } = here.place;
-  const { data, error, refetch } = useQuery(
-    auditQuery({ subjectId: id, orgIdentifier, projectIdentifier, pageSize: 20 }),
-  );
-  return (
-    <Section title="History">
-      {error && <Failure error={error} retry={() => refetch()} />}
-      {!data && !error && <Skeleton height="8rem" />}
-      {data && (
-        <ol className={classes.history}>
-          {data.entries.map((entry) => (
-            <li key={`${entry.chain} ${entry.sequence}`}>
-              <Group gap="xs">
-                <Badge variant="light" color="gray" tt="none" radius="sm">
-                  {eventName(entry.action)}
-                </Badge>
-                <Text size="sm">
-                  <Moment at={entry.at} /> by {entry.actor.name || entry.actor.type.toLowerCase()}
-                  {entry.address && ` from ${entry.address}`}
-                </Text>
-              </Group>
-              {!["CREATED", "DELETED"].includes(entry.action) && (
-                <Difference before={entry.before} after={entry.after} />
-              )}
-            </li>
-          ))}
-        </ol>
-      )}
-      {data && data.totalCount > data.entries.length && (
-        <Text size="sm" c="dimmed">
-          The newest {data.entries.length} of {data.totalCount.toLocaleString()}.
-        </Text>
-      )}
-    </Section>
-  );
-}
-
-/** `PASSWORD_RESET` as people read it: `Password reset`. */
-function eventName(action: string): string {
-  const text = action.toLowerCase().replaceAll("_", " ");
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function Offspring({ here, id }: { here: Here; id: string }) {

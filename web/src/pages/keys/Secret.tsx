@@ -1,10 +1,8 @@
 import { Alert, Button, Group, Stack, Text } from "@mantine/core";
-import { useEffect } from "react";
-import { flushSync } from "react-dom";
 import type { MintedKey } from "../../api/keys";
 import { CodeBlock, CopyButton } from "../../ui/Copy";
-import { Dialog } from "../../ui/Dialog";
 import { AlertIcon, DownloadIcon } from "../../ui/icons";
+import { OneTimeDialog } from "../../ui/OneTimeDialog";
 import { curlFor } from "./curl";
 
 /**
@@ -21,22 +19,9 @@ export function Secret({
   onClose: () => void;
 }) {
   const { apiKey, key } = minted;
-  useEffect(() => {
-    // A browser may keep a whole page to show it again on the way back. Not with a key on it.
-    const leave = () => flushSync(onClose);
-    window.addEventListener("pagehide", leave);
-    return () => window.removeEventListener("pagehide", leave);
-  }, [onClose]);
   if (!key) return null;
   return (
-    <Dialog
-      onClose={onClose}
-      title={title}
-      size="54rem"
-      closeOnClickOutside={false}
-      closeOnEscape={false}
-      withCloseButton={false}
-    >
+    <OneTimeDialog onClose={onClose} title={title}>
       <Stack>
         <Alert color="yellow" icon={<AlertIcon />} title="This is the only time that the key is shown">
           Put it where your program keeps its secrets, now. Sextant stores only a fingerprint of it: when this
@@ -64,7 +49,7 @@ export function Secret({
           <Button onClick={onClose}>I have stored it</Button>
         </Group>
       </Stack>
-    </Dialog>
+    </OneTimeDialog>
   );
 }
 

@@ -165,10 +165,6 @@ impl Site {
         self.server.as_ref().expect("the server runs")
     }
 
-    pub(crate) fn server_lives(&mut self) -> bool {
-        self.server.as_mut().is_some_and(Server::lives)
-    }
-
     /// Stops the server cleanly.
     pub(crate) fn stop(&mut self) {
         let (status, _) = self.server.take().expect("the server runs").stop();

@@ -212,8 +212,9 @@ fn expected(secret: &Secret, reply: &Reply) -> Option<bool> {
         }
         // Its end lies in the future of some clocks.
         State::Dead { since, .. } if since > Instant::now() => None,
-        State::Dead { code, .. } => {
-            assert!(reply.status == 401 || reply.status == 403, "{name} is dead: {}", reply.status);
+        State::Dead { code, by_clock, .. } => {
+            let why = format!("{code}, by a clock: {by_clock}");
+            assert!(reply.status == 401 || reply.status == 403, "{name} is dead ({why}): {}", reply.status);
             // A secret whose successor was used is gone whatever else was done to the key.
             assert!(reply.code == code || reply.code == GONE, "{name}: {} is not {code}", reply.code);
             Some(false)

@@ -218,7 +218,12 @@ impl Operator<'_> {
                 key.stage = Stage::Live;
                 self.office.judge.count("enabled");
             }
-            Outcome::Unknown => self.learn(key, dice),
+            // A server that was stopped can still do it when it goes on, whatever is read until then.
+            Outcome::Unknown => {
+                key.secrets().for_each(|secret| secret.is_unsure());
+                key.stage = Stage::Spent;
+                self.office.judge.count("unknown");
+            }
             Outcome::Refused(status) => panic!("enabling was refused with {status}"),
         }
     }

@@ -69,8 +69,7 @@ pub(super) async fn run(
     report(&work, &restored, kept.as_deref(), flags)?;
     if given {
         output::note(&format!(
-            "the data belongs to the master key in {}: start the server with that key",
-            KEY_VARIABLE
+            "the data belongs to the master key in {KEY_VARIABLE}: start the server with that key"
         ));
     }
     Ok(ExitCode::SUCCESS)

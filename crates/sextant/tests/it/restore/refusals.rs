@@ -146,7 +146,7 @@ c = sqlite3.connect(sys.argv[1])
 #[test]
 fn an_older_backup_is_brought_to_this_version_s_shape() {
     let (data, _, file) = with_backup("restore-older");
-    change_file(&file, &format!("house = {:?}\n{FIRST_SHAPE}", FIRST_MIGRATION));
+    change_file(&file, &format!("house = {FIRST_MIGRATION:?}\n{FIRST_SHAPE}"));
     let before = std::fs::read(&file).unwrap();
     let id = run_on(&data, &["keys", "list"]).json()["apiKeys"][0]["id"].as_str().unwrap().to_owned();
     assert_eq!(run_on(&data, &["keys", "delete", &id, "--yes"]).code, Some(0));
